@@ -1,0 +1,103 @@
+"""The protocols that everything passes through: records, task, split, fitted model, method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+
+import numpy as np
+from torch import Tensor, nn
+
+from r2u_rec.ids import Ids
+
+class Records(Protocol):
+    """An immutable table of training records: interactions, images, documents."""
+
+    @property
+    def ids(self) -> Ids: ...
+    def __len__(self) -> int: ...
+    def keep(self, ids: Ids) -> Self: ...
+    def drop(self, ids: Ids) -> Self: ...
+
+
+R = TypeVar("R", bound=Records, contravariant=True)
+B = TypeVar("B")
+
+
+class Task(Protocol[R, B]):
+    """All that the core may know of a problem.
+
+    `batch` takes the place of an iterator over batches: the core decides which records meet in a step (a pass in
+    random order, a sample of the forget set, a simulated request), the task only turns record numbers into tensors.
+    """
+
+    def model(self, records: R, *, seed: int) -> nn.Module:
+        """Returns a fresh, untrained model."""
+        ...
+
+    def batch(self, records: R, ids: Ids, *, rng: np.random.Generator) -> B:
+        """Returns the batch of the records `ids` (any order); what is sampled beside them is drawn against `records`."""
+        ...
+
+    def losses(self, model: nn.Module, batch: B) -> Tensor:
+        """Returns (n,) one loss an example, differentiable, without any penalty on parameters."""
+        ...
+
+    def attach(self, model: nn.Module, records: R) -> None:
+        """Rebuilds in place every state of `model` that derives from data, so that it stands on `records` alone."""
+        ...
+
+
+@runtime_checkable
+class Concatenates(Protocol[B]):
+    """A task whose batches can be joined, so that one forward pass serves several of them."""
+
+    def concatenate(self, batches: Sequence[B]) -> B: ...
+
+
+@runtime_checkable
+class Regularised(Protocol[B]):
+    """A task whose objective has a penalty beside the loss."""
+
+    def objective(self, model: nn.Module, batch: B) -> tuple[Tensor, Tensor]:
+        """Returns (n,) losses as `losses` gives them and (n,) penalties, from one forward pass."""
+        ...
+
+
+@runtime_checkable
+class HasChance(Protocol[R]):
+    """A task that knows the loss of a model that has learned nothing."""
+
+    def chance(self, records: R) -> float: ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """D_f, D_r and D_rc of the paper: revocable, stable and recovery records."""
+
+    forget: Ids
+    retain: Ids
+    recovery: Ids
+
+    def within(self, ids: Ids) -> Split:
+        """Returns the split restricted to `ids`, for a fit on what remains."""
+        return Split(*(np.intersect1d(part, ids, assume_unique=True) for part in (self.forget, self.retain, self.recovery)))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves behind, and forgetting takes and returns."""
+
+    model: nn.Module
+    records: Any
+    memory: Any = None
+
+
+class Method(Protocol):
+    """One protocol for every system, from retraining to closed forms."""
+
+    exact: ClassVar[bool]
+
+    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted: ...
+    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted: ...
