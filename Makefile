@@ -1,0 +1,53 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both build .venv from nothing when it is not there.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+
+# Parallelism comes from test workers, not from threads inside each of them.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo install test test-slow check format constraints clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed
+	$(BIN)/r2u run --preset demo
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.installed-dev
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS)
+
+test-slow: $(VENV)/.installed-dev
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) -m slow
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Freezes a fresh environment. torch loses its local version tag (+cpu, +cu...), so that the file resolves anywhere.
+constraints:
+	$(PYTHON) -m venv --clear $(VENV)-fresh
+	$(VENV)-fresh/bin/python -m pip install -q -e '.[dev]'
+	{ sed -n '/^#/p' constraints.txt; $(VENV)-fresh/bin/python -m pip freeze --exclude-editable | sed 's/+.*//'; } > constraints.txt.new
+	mv constraints.txt.new constraints.txt
+	rm -rf $(VENV)-fresh
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) $(VENV)-fresh dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
