@@ -128,6 +128,20 @@ class InteractionLog:
         """(n,) ascending user * n_items + item: what a binary search tells a known positive by."""
         return np.sort(self.user.astype(np.int64) * self.n_items + self.item)
 
+    @cached_property
+    def free_ranks(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What finds the r-th item that a user does not have (see `uniform_negatives`).
+
+        (m,) ascending user * n_items + item - (number of the user's smaller items), one for each distinct pair; and
+        (n_users + 1,) where each user's run starts in it.
+        """
+        pairs = self.pairs
+        if pairs.size and (pairs[1:] == pairs[:-1]).any():
+            pairs = np.unique(pairs)
+        starts = np.searchsorted(pairs, np.arange(self.n_users + 1, dtype=np.int64) * self.n_items)
+        rank = np.arange(len(pairs), dtype=np.int64)
+        return pairs - (rank - np.repeat(starts[:-1], np.diff(starts))), starts
+
     def matrix(self, dtype: Any = np.float32) -> sparse.csr_array:
         """Returns the (n_users, n_items) CSR matrix of ones with sorted indices; never dense."""
         ones = np.ones(len(self), dtype=dtype)
