@@ -1,0 +1,80 @@
+"""The inner step: its geometry and its length."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from r2u_rec.core.rowwise import touched_rows
+from r2u_rec.errors import SettingsError
+
+Geometry = Literal["gradient", "sign", "normalised"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An inner step as long as the unlearning planned at deployment.
+
+    Attributes:
+        steps: ascent steps planned.
+        size: length of one of them (the unlearner's learning rate).
+        factor: how much farther to look; 1.5 is where prototypes on images worked best.
+    """
+
+    steps: int
+    size: float
+    factor: float = 1.5
+
+    @property
+    def alpha(self) -> float:
+        return self.factor * self.steps * self.size
+
+
+def displaced_names(model: nn.Module, patterns: Sequence[str] | None) -> list[str]:
+    """Returns the trainable parameters' names that match a shell pattern (all when None); SettingsError when none does."""
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    if patterns is None:
+        return names
+    chosen = [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    if not chosen:
+        raise SettingsError(f"displace={list(patterns)} matches no trainable parameter: name some of {names}")
+    return chosen
+
+
+def shaped(gradient: Mapping[str, Tensor], geometry: Geometry) -> dict[str, Tensor]:
+    """Returns the ascent direction: the gradient, its sign (the geometry of Adam), or the gradient at unit length.
+
+    Sparse gradients stay sparse; their repeated rows are summed first, so that the sign is that of the sum.
+    """
+    if geometry == "gradient":
+        return dict(gradient)
+    summed = {name: _summed(g) for name, g in gradient.items()}
+    if geometry == "sign":
+        return {name: _mapped(g, torch.sign) for name, g in summed.items()}
+    if geometry == "normalised":
+        total = torch.stack([_values(g).square().sum() for g in summed.values()]).sum().sqrt().clamp_min(1e-30)
+        return {name: _mapped(g, lambda v: v / total) for name, g in summed.items()}
+    raise SettingsError(f"geometry must be 'gradient', 'sign' or 'normalised', got {geometry!r}")
+
+
+def _summed(g: Tensor) -> Tensor:
+    if not g.is_sparse:
+        return g
+    rows, values = touched_rows(g)
+    return torch.sparse_coo_tensor(rows.unsqueeze(0), values, g.shape, is_coalesced=True, check_invariants=False)
+
+
+def _values(g: Tensor) -> Tensor:
+    return g._values() if g.is_sparse else g
+
+
+def _mapped(g: Tensor, change: object) -> Tensor:
+    assert callable(change)
+    if not g.is_sparse:
+        return torch.as_tensor(change(g))
+    return torch.sparse_coo_tensor(g._indices(), change(g._values()), g.shape, is_coalesced=True, check_invariants=False)

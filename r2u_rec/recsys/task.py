@@ -1,0 +1,162 @@
+"""RankingTask: implicit feedback as a `core.Task`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.negatives import popularity_negatives, uniform_negatives
+from r2u_rec.errors import SettingsError
+from r2u_rec.ids import Ids
+from r2u_rec.recsys.factorization import MatrixFactorization
+from r2u_rec.recsys.lightgcn import LightGCN
+from r2u_rec.recsys.losses import bce_loss, bpr_loss
+from r2u_rec.unlearn.contacts import Contacts
+
+
+class RankingBatch(NamedTuple):
+    """Interactions with their negatives: users (n,) and items (n, 1 + n_negatives), column 0 the positive."""
+
+    users: Tensor
+    items: Tensor
+
+
+class Looks(Protocol):
+    """A recommender that scores by the product of a user vector and an item vector."""
+
+    def lookup(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+Build = Callable[[InteractionLog, int], nn.Module]
+
+
+def matrix_factorization(embedding_dim: int = 64, *, sparse: bool = True) -> Build:
+    """Returns the builder of a `MatrixFactorization` for a log and a seed."""
+    return lambda log, seed: MatrixFactorization(log.n_users, log.n_items, embedding_dim, seed=seed, sparse=sparse)
+
+
+def lightgcn(embedding_dim: int = 64, n_layers: int = 3) -> Build:
+    """Returns the builder of a `LightGCN` for a log and a seed; its graph is that of the log."""
+
+    def build(log: InteractionLog, seed: int) -> nn.Module:
+        model = LightGCN(log.n_users, log.n_items, embedding_dim, n_layers, seed=seed)
+        model.rebuild(log)
+        return model
+
+    return build
+
+
+@dataclass(frozen=True)
+class RankingTask:
+    """Ranks items for users from implicit feedback.
+
+    Attributes:
+        build: (log, seed) -> untrained model.
+        loss: "bpr" or "bce".
+        negatives: "uniform", or "popularity" (count^.75); drawn against the current records, never a known positive of the
+            user there: an item that a user has forgotten may be drawn as a negative again.
+        n_negatives: negatives an interaction.
+        reg: L2 penalty on the vectors of each interaction, reg / 2 * (|p|^2 + |q|^2 + mean |q_negative|^2).
+    """
+
+    build: Build
+    loss: Literal["bpr", "bce"] = "bpr"
+    negatives: Literal["uniform", "popularity"] = "uniform"
+    n_negatives: int = 1
+    reg: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.loss not in ("bpr", "bce"):
+            raise SettingsError(f"loss must be 'bpr' or 'bce', got {self.loss!r}")
+        if self.negatives not in ("uniform", "popularity"):
+            raise SettingsError(f"negatives must be 'uniform' or 'popularity', got {self.negatives!r}")
+        if self.n_negatives < 1:
+            raise SettingsError(f"n_negatives must be >= 1, got {self.n_negatives}")
+        if self.reg < 0:
+            raise SettingsError(f"reg must be >= 0, got {self.reg}")
+
+    def model(self, records: InteractionLog, *, seed: int) -> nn.Module:
+        """Returns a fresh model for the users and items of `records`."""
+        return self.build(records, seed)
+
+    def batch(self, records: InteractionLog, ids: Ids, *, rng: np.random.Generator) -> RankingBatch:
+        """Returns the interactions `ids` (any order) with negatives drawn against all of `records`."""
+        rows = records.positions(ids)
+        users, positives = records.user[rows], records.item[rows]
+        draw = uniform_negatives if self.negatives == "uniform" else popularity_negatives
+        items = np.empty((len(rows), 1 + self.n_negatives), dtype=np.int64)
+        items[:, 0] = positives
+        items[:, 1:] = draw(records, users, self.n_negatives, rng)
+        return RankingBatch(torch.from_numpy(users.astype(np.int64)), torch.from_numpy(items))
+
+    def concatenate(self, batches: Sequence[RankingBatch]) -> RankingBatch:
+        """Returns one batch, so that one forward pass serves several."""
+        return RankingBatch(torch.cat([b.users for b in batches]), torch.cat([b.items for b in batches]))
+
+    def losses(self, model: Any, batch: RankingBatch) -> Tensor:
+        """Returns (n,) one loss an interaction."""
+        return self.objective(model, batch)[0]
+
+    def objective(self, model: Any, batch: RankingBatch) -> tuple[Tensor, Tensor]:
+        """Returns (n,) losses and (n,) penalties on the vectors that each interaction touches."""
+        p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
+        scores = (p.unsqueeze(1) * q).sum(-1)  # (n, 1 + k)
+        losses = bpr_loss(scores) if self.loss == "bpr" else bce_loss(scores)
+        if self.reg == 0:
+            return losses, torch.zeros_like(losses)
+        norms = q.square().sum(-1)  # (n, 1 + k)
+        return losses, self.reg / 2 * (p.square().sum(1) + norms[:, 0] + norms[:, 1:].mean(1))
+
+    def chance(self, records: InteractionLog) -> float:
+        """Returns the loss in nats of a model that scores everything alike: log 2 for BPR, 2 log 2 for BCE."""
+        return float(np.log(2.0)) * (1 if self.loss == "bpr" else 2)
+
+    def attach(self, model: Any, records: InteractionLog) -> None:
+        """Makes `model` stand on `records` alone: its graph is rebuilt, and who has no record any more has no row."""
+        absent = np.flatnonzero(records.user_counts == 0)
+        if hasattr(model, "rebuild"):
+            model.rebuild(records)
+        model.forget_rows_(absent)
+
+    @torch.no_grad()
+    def contacts(self, model: Any, records: InteractionLog, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
+        """Returns how interactions meet the item rows, through the user vector, and the user rows, through item vectors.
+
+        The item rows are those that scores are made from: the embedding itself, or the correction that a graph model adds
+        to its propagated table.
+        """
+        batch = replace(self, n_negatives=n_draws).batch(records, records.ids, rng=rng)
+        p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
+        slopes, curvatures = self._derivatives((p.unsqueeze(1) * q).sum(-1))  # (n, 1 + k)
+        ridges = torch.full_like(slopes, self.reg / n_draws)
+        ridges[:, 0] = self.reg
+        item_rows = Contacts(model.item_rows, batch.items, p.unsqueeze(1), slopes, curvatures, ridges)
+        if model.user_rows is None:
+            return [item_rows]
+        users = batch.users.unsqueeze(1)
+        if self.loss == "bpr":  # one score a pair: x_ui - x_uj
+            own = (users.expand(-1, n_draws), q[:, :1] - q[:, 1:], -slopes[:, 1:], curvatures[:, 1:], torch.full_like(slopes[:, 1:], self.reg / n_draws))
+        else:
+            own_ridges = torch.full_like(slopes, self.reg / (1 + n_draws))
+            own = (users.expand(-1, 1 + n_draws), q, slopes, curvatures, own_ridges)
+        return [item_rows, Contacts(model.user_rows, *own, own=True)]
+
+    def _derivatives(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns first and second derivative (n, 1 + k) of each loss by each score."""
+        k = scores.shape[1] - 1
+        if self.loss == "bpr":
+            s = torch.sigmoid(scores[:, 1:] - scores[:, :1])  # (n, k)
+            w = s * (1 - s)
+            return torch.cat([-s.mean(1, keepdim=True), s / k], 1), torch.cat([w.mean(1, keepdim=True), w / k], 1)
+        s = torch.sigmoid(scores)
+        share = torch.full_like(s, 1 / k)
+        share[:, 0] = 1
+        label = torch.zeros_like(s)
+        label[:, 0] = 1
+        return share * (s - label), share * s * (1 - s)

@@ -1,0 +1,124 @@
+"""Curvature blocks: one d x d matrix a row, gathered at the end of training and down-dated at each request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from r2u_rec.ids import Ids, positions_of
+from r2u_rec.unlearn.contacts import Contacts
+
+
+@dataclass(frozen=True)
+class TableBlocks:
+    """The curvature of the training loss in the rows of one table, and each record's part in it.
+
+    Attributes:
+        table: parameter name.
+        blocks: (n_rows, d, d) sum of curvature times feature feature^T over the contacts of each row; for a table of own
+            rows (1, d, d), the mean over all contacts.
+        ridges: (n_rows,) sum of the L2 weights; counts: (n_rows,) number of contacts, used by tables of own rows.
+        ids: (n,) the records in it; rows (n, c) int32 and curvatures, record_ridges (n, c) float32: each one's part, so that
+            what is subtracted is exactly what was added. A record's part leaves with the record.
+    """
+
+    table: str
+    blocks: Tensor
+    ridges: Tensor
+    counts: Tensor
+    own: bool
+    ids: Ids
+    rows: Tensor
+    curvatures: Tensor
+    record_ridges: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept for this table."""
+        parts = (self.blocks, self.ridges, self.counts, self.rows, self.curvatures, self.record_ridges)
+        return sum(t.numel() * t.element_size() for t in parts) + self.ids.nbytes
+
+    def part_of(self, ids: Ids) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns rows, curvatures and ridges (m, c) of the records `ids`."""
+        at = torch.from_numpy(positions_of(self.ids, ids))
+        return self.rows[at].long(), self.curvatures[at], self.record_ridges[at]
+
+    def without(self, ids: Ids, features: Tensor) -> TableBlocks:
+        """Returns the blocks without the records `ids`, whose features (m, 1 or c, d) are given."""
+        rows, curvatures, ridges = self.part_of(ids)
+        keep = torch.ones(len(self.ids), dtype=torch.bool)
+        keep[torch.from_numpy(positions_of(self.ids, ids))] = False
+        counts = self.counts.clone().index_add_(0, rows.flatten(), torch.ones(rows.numel()), alpha=-1)
+        total = self.ridges.clone().index_add_(0, rows.flatten(), ridges.flatten(), alpha=-1)
+        blocks = self.blocks.clone()
+        if self.own:
+            n, m = float(self.counts.sum()), float(rows.numel())
+            gone = sum_of_blocks(torch.zeros_like(rows), curvatures, features, 1)[1]
+            blocks = (blocks * n - gone) / max(n - m, 1.0)
+        else:
+            touched, gone = sum_of_blocks(rows, curvatures, features)
+            blocks.index_add_(0, touched, gone, alpha=-1)
+        mask = keep.numpy()
+        return replace(
+            self,
+            blocks=blocks,
+            ridges=total.clamp_min_(0),
+            counts=counts,
+            ids=self.ids[mask],
+            rows=self.rows[keep],
+            curvatures=self.curvatures[keep],
+            record_ridges=self.record_ridges[keep],
+        )
+
+    def systems(self, rows: Tensor, damping: float) -> Tensor:
+        """Returns (m, d, d) the damped blocks of `rows` in float64."""
+        eye = torch.eye(self.blocks.shape[-1], dtype=torch.float64)
+        if self.own:
+            data = self.blocks.to(torch.float64) * self.counts[rows].to(torch.float64)[:, None, None]
+        else:
+            data = self.blocks[rows].to(torch.float64)
+        return data + (self.ridges[rows].to(torch.float64) + damping)[:, None, None] * eye
+
+
+def gather_blocks(contacts: Contacts, ids: Ids, n_rows: int) -> TableBlocks:
+    """Returns the blocks of a table from the contacts of all records `ids`, (n, c)."""
+    rows, d = contacts.rows, contacts.features.shape[-1]
+    flat = rows.flatten()
+    counts = torch.zeros(n_rows).index_add_(0, flat, torch.ones(flat.numel()))
+    ridges = torch.zeros(n_rows).index_add_(0, flat, contacts.ridges.flatten().float())
+    if contacts.own:
+        blocks = sum_of_blocks(torch.zeros_like(rows), contacts.curvatures, contacts.features, 1)[1] / max(float(counts.sum()), 1.0)
+    else:
+        touched, sums = sum_of_blocks(rows, contacts.curvatures, contacts.features)
+        blocks = torch.zeros(n_rows, d, d)
+        blocks[touched] = sums
+    parts = (rows.to(torch.int32), contacts.curvatures.float(), contacts.ridges.float())
+    return TableBlocks(contacts.table, blocks, ridges, counts, contacts.own, np.asarray(ids), *parts)
+
+
+def sum_of_blocks(rows: Tensor, weights: Tensor, features: Tensor, n_rows: int | None = None) -> tuple[Tensor, Tensor]:
+    """Returns the ascending unique rows (m,) and (m, d, d) sums of weight * feature feature^T, without an (n, d, d) array.
+
+    Args:
+        rows, weights: (n, c). features: (n, c, d) or (n, 1, d).
+    """
+    n, c = rows.shape
+    order = torch.argsort(rows.flatten(), stable=True)
+    touched, sizes = torch.unique_consecutive(rows.flatten()[order], return_counts=True)
+    out = torch.empty(len(touched), features.shape[-1], features.shape[-1])
+    owner, slot = order // c, (order % c if features.shape[1] > 1 else torch.zeros_like(order))
+    w = weights.flatten()[order].float()
+    start = 0
+    chunk = 65536
+    for at, size in enumerate(sizes.tolist()):
+        total = torch.zeros(out.shape[1:])
+        for s in range(start, start + size, chunk):
+            e = min(s + chunk, start + size)
+            f = features[owner[s:e], slot[s:e]].float()  # (e - s, d)
+            total += (f * w[s:e, None]).T @ f
+        out[at] = total
+        start += size
+    return touched, out

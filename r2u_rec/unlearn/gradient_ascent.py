@@ -1,0 +1,91 @@
+"""Gradient ascent on the records to forget, and nothing else: the paper's unlearner."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from r2u_rec.core.bounds import Bound, bounded
+from r2u_rec.core.rowwise import RowwiseAdam
+from r2u_rec.errors import DivergenceError, SettingsError
+from r2u_rec.rng import stream
+
+Stop = Callable[[nn.Module, int, float], bool]
+"""(model, steps done, mean forget loss before the next step) -> whether to stop."""
+
+
+@dataclass(frozen=True)
+class GradientAscent:
+    """Ascends the loss of the records to forget; the records that stay are never read.
+
+    Attributes:
+        steps: at most so many steps.
+        lr: length of a step.
+        optimizer: "sgd" plain ascent; "adam" with moments of its own, dropped afterwards.
+        reduction: "mean" of the losses as in the paper, or "sum": the step then grows with the request.
+        batch_size: records a step; None takes them all.
+        bound, bound_level: as in `core.bounds`; "none" is the paper's, and destroys the model when it runs too long.
+        target: stop before a step once the mean forget loss is at least this many nats: chance level, the loss of a reference,
+            or that of reserved records never trained on. A number, since the unlearner has no other data to measure it on.
+        stop: any other rule, asked before each step.
+        tables: shell patterns of the parameters that move; None moves all. The rows that belong to the leaving records
+            alone go anyway; moving them too lets the loss explode while the shared rows still tell (see the docs).
+
+    Source: Ready2Unlearn, Section 3.1. Bounded and early-stopped forms are ours.
+    """
+
+    steps: int
+    lr: float
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    reduction: Literal["mean", "sum"] = "mean"
+    batch_size: int | None = None
+    bound: Bound = "none"
+    bound_level: float | None = None
+    target: float | None = None
+    stop: Stop | None = None
+    tables: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise SettingsError(f"steps must be >= 1, got {self.steps}")
+        if not self.lr > 0:
+            raise SettingsError(f"lr must be > 0, got {self.lr}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise SettingsError(f"batch_size must be >= 1 or None, got {self.batch_size}")
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+        """Keeps nothing."""
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
+        """Ascends in place, in eval mode; raises DivergenceError when the loss is not finite."""
+        moved = {n: p for n, p in model.named_parameters() if p.requires_grad and self._moves(n)}
+        if not moved:
+            raise SettingsError(f"tables={list(self.tables or ())} matches no trainable parameter: name some of {[n for n, _ in model.named_parameters()]}")
+        optimizer = RowwiseAdam(moved.values(), lr=self.lr) if self.optimizer == "adam" else torch.optim.SGD(moved.values(), lr=self.lr)
+        model.eval()
+        for done in range(self.steps):
+            rng = stream(seed, "ascent", done)
+            ids = forget.ids
+            if self.batch_size is not None and self.batch_size < len(ids):
+                ids = rng.choice(ids, size=self.batch_size, replace=False)
+            losses: Tensor = task.losses(model, task.batch(forget, ids, rng=rng))
+            mean = float(losses.mean())
+            if not torch.isfinite(losses).all():
+                raise DivergenceError(f"the forget loss is {mean} after {done} ascent steps of lr={self.lr:g}: lower lr, set a bound or a target")
+            if (self.target is not None and mean >= self.target) or (self.stop is not None and self.stop(model, done, mean)):
+                break
+            values = bounded(losses, self.bound, self.bound_level)
+            descent = -(values.mean() if self.reduction == "mean" else values.sum())
+            gradients = torch.autograd.grad(descent, list(moved.values()), allow_unused=True)
+            for p, g in zip(moved.values(), gradients, strict=True):
+                p.grad = g
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def _moves(self, name: str) -> bool:
+        return self.tables is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.tables)

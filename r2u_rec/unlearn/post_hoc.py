@@ -1,0 +1,57 @@
+"""PostHoc: any way to train with any way to edit one model afterwards."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from torch import nn
+
+from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.trainer import Trainer
+from r2u_rec.ids import Ids, as_ids
+
+
+class Unlearner(Protocol):
+    """Edits a trained model so that it forgets; never reads the records that stay."""
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> Any:
+        """Returns what must be kept from the end of training (None for nothing); the only time all records are read."""
+        ...
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> Any:
+        """Edits `model` in place to forget the records `forget`; returns the memory without them, and leaves the old one as it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class PostHoc:
+    """Trains with `trainer`, forgets with `unlearner`. Approximate: what remains is said by the unlearner.
+
+    The records that stay are handed to `attach` alone, which rebuilds graphs and empties rows; the edit never sees them.
+    """
+
+    trainer: Trainer
+    unlearner: Unlearner
+    exact: ClassVar[bool] = False
+
+    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
+        """Returns a model trained on `records`, and what the unlearner keeps."""
+        model = self.trainer.train(task, records, seed=seed)
+        return Fitted(model, records, self.unlearner.remember(task, model, records, seed=seed))
+
+    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
+        """Returns an edited copy of the model, attached to what remains; the old `fitted` is not touched.
+
+        Raises:
+            UnknownRecordError: ids that never existed or are already forgotten.
+        """
+        ids = as_ids(ids)
+        if ids.size == 0:
+            return fitted
+        forget, left = fitted.records.keep(ids), fitted.records.drop(ids)
+        model = copy.deepcopy(fitted.model)
+        memory = self.unlearner.edit_(task, model, forget, fitted.memory, seed=seed)
+        task.attach(model, left)
+        return Fitted(model, left, memory)
