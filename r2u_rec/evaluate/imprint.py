@@ -164,7 +164,7 @@ class FoldInProbe:
         positive = scores[rows, self.histories.indices[here]].astype(np.float64)
         negative = scores[rows[:, None], self._negatives[here]].astype(np.float64)  # (nnz, N_NEGATIVES)
         losses = np.logaddexp(0.0, negative - positive[:, None]).mean(axis=1)
-        return np.bincount(rows, weights=losses, minlength=len(scores)) / np.diff(indptr)
+        return np.asarray(np.bincount(rows, weights=losses, minlength=len(scores)) / np.diff(indptr))
 
 
 def _folded(model: FoldsIn, histories: sparse.csr_array) -> NDArray[Any]:

@@ -20,6 +20,8 @@ from r2u_rec.evaluate.imprint import FoldIn
 
 Values = NDArray[np.float64]
 
+RESOLUTION_DIGITS = 6
+
 
 def auc(members: Values, others: Values) -> tuple[float, float]:
     """Returns the area under the ROC curve of telling `members` from `others` by a high score, and its standard error.
@@ -40,7 +42,7 @@ def auc(members: Values, others: Values) -> tuple[float, float]:
 
 def _placements(values: Values, against: Values) -> Values:
     ordered = np.sort(against)
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2.0 * len(against))
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / np.float64(2.0 * len(against))
 
 
 def null_se(n_members: int, n_others: int) -> float:
@@ -63,10 +65,16 @@ def tpr_at_fpr(members: Values, others: Values, fpr: float = 0.01) -> float:
 
 
 def calibrated(model: Values, references: Sequence[Values]) -> Values:
-    """Returns (n,) the model's figure of each user minus the mean over the references."""
+    """Returns (n,) the model's figure of each user minus the mean over the references, rounded to six decimals.
+
+    What is smaller is arithmetic, not memory: an exactly down-dated model would stand out by it among equal references.
+
+    Raises:
+        EvidenceError: there is no reference.
+    """
     if not references:
         raise EvidenceError("a number about forgetting needs a retrained reference, got none: retrain without the erased records")
-    return model - np.mean(references, axis=0)
+    return np.asarray(np.round(model - np.mean(references, axis=0), RESOLUTION_DIGITS))
 
 
 def spread(references_f: Sequence[Values], references_h: Sequence[Values]) -> tuple[Values, Values]:
@@ -78,7 +86,7 @@ def spread(references_f: Sequence[Values], references_h: Sequence[Values]) -> tu
     if len(references_f) < 2:
         return np.ones(len(references_f[0])), np.ones(len(references_h[0]))
     of_f, of_h = np.var(references_f, axis=0, ddof=1), np.var(references_h, axis=0, ddof=1)
-    pooled = max(float(np.concatenate([of_f, of_h]).mean()), 1e-12)
+    pooled = max(float(np.concatenate([of_f, of_h]).mean()), 1e-12)  # equal references have no spread
     return np.sqrt((of_f + pooled) / 2), np.sqrt((of_h + pooled) / 2)
 
 

@@ -17,23 +17,23 @@ PerUser = NDArray[np.float64]
 
 def recall_at_k(hits: Hits, n_relevant: Counts, k: int) -> PerUser:
     """Returns the share of the user's relevant items that stand among the first k."""
-    return hits[:, :k].sum(axis=1) / n_relevant
+    return np.asarray(hits[:, :k].sum(axis=1) / n_relevant)
 
 
 def precision_at_k(hits: Hits, k: int) -> PerUser:
     """Returns the share of the first k places that hold a relevant item; the denominator is k, also for shorter lists."""
-    return hits[:, :k].sum(axis=1) / k
+    return np.asarray(hits[:, :k].sum(axis=1) / k)
 
 
 def hit_at_k(hits: Hits, k: int) -> PerUser:
     """Returns 1 where any of the first k items is relevant, else 0."""
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def mrr_at_k(hits: Hits, k: int) -> PerUser:
     """Returns 1 / rank of the first relevant item, 0 where none stands among the first k."""
     first = hits[:, :k].argmax(axis=1)
-    return np.where(hits[:, :k].any(axis=1), 1.0 / (first + 1.0), 0.0)
+    return np.asarray(np.where(hits[:, :k].any(axis=1), 1.0 / (first + 1.0), 0.0))
 
 
 def ndcg_at_k(hits: Hits, n_relevant: Counts, k: int) -> PerUser:
@@ -44,4 +44,4 @@ def ndcg_at_k(hits: Hits, n_relevant: Counts, k: int) -> PerUser:
     discount = 1.0 / np.log2(np.arange(2, k + 2))  # (k,)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])  # (k + 1,)
     cut = hits[:, :k]
-    return cut @ discount[: cut.shape[1]] / ideal[np.minimum(n_relevant, k)]
+    return np.asarray(cut @ discount[: cut.shape[1]] / ideal[np.minimum(n_relevant, k)])

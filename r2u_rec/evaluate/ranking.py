@@ -126,7 +126,7 @@ def hits_of(ranked: NDArray[np.int64], relevant: sparse.csr_array) -> NDArray[np
         return np.zeros(ranked.shape, dtype=bool)
     keys = np.arange(m, dtype=np.int64)[:, None] * n_items + ranked
     at = np.minimum(np.searchsorted(wanted, keys), wanted.size - 1)
-    return (wanted[at] == keys) & (ranked >= 0)
+    return np.asarray((wanted[at] == keys) & (ranked >= 0))
 
 
 def ranking_metrics(ranked: NDArray[np.int64], relevant: sparse.csr_array, users: Any, ks: Sequence[int]) -> RankingResult:

@@ -97,6 +97,12 @@ def test_the_per_user_attack_counts_in_spreads_of_the_references():
     np.testing.assert_allclose(z_h, [0.0, -1.0])
 
 
+def test_differences_of_arithmetic_are_not_memory():
+    references = [np.full(50, 0.7)] * 2
+    assert not calibrated(np.full(50, 0.7) + 1e-9, references).any()
+    assert calibrated(np.full(50, 0.7) + 1e-4, references).all()
+
+
 def test_one_reference_has_no_spread_and_none_is_refused():
     of_f, of_h = spread([np.zeros(3)], [np.zeros(2)])
     assert (of_f.tolist(), of_h.tolist()) == ([1, 1, 1], [1, 1])

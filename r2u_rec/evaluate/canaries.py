@@ -1,0 +1,199 @@
+"""Canaries: how long a forgetting step must be, found at release time without any retrained model.
+
+At release the removal of about a hundred trained users (the canaries) is simulated. The step length at which their
+mean fold-in AUC equals what is expected of people who were never trained is kept for the requests to come.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import brentq
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from r2u_rec.errors import EvidenceError
+from r2u_rec.evaluate.imprint import FoldInProbe, FoldsIn
+
+N_NEIGHBOURS = 200
+MIN_STRANGERS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """The fold-in AUC that canaries would have if they had never been trained on.
+
+    Attributes:
+        auc: (n,) expected AUC of each canary, the bias already taken off.
+        bias: mean of observed minus predicted over never-trained users, each predicted by a regression that did not see
+            them and weighted by how canary-like they are; it was added to `auc`.
+        bias_se: its standard error.
+        r2: share of the variance among never-trained users that the cross-fitted regression explains; may be negative.
+        n_strangers: never-trained users the regression stands on.
+    """
+
+    auc: NDArray[np.float64]
+    bias: float
+    bias_se: float
+    r2: float
+    n_strangers: int
+
+
+@dataclass(frozen=True, eq=False)
+class ItemNeighbours:
+    """Ranks items by their cosine to the items of a history; `similarity` is (n_items, n_items) CSR."""
+
+    similarity: sparse.csr_array
+
+    def fold_in(self, histories: sparse.csr_array) -> NDArray[np.float32]:
+        """Returns (m, n_items) summed similarities."""
+        return np.asarray((histories @ self.similarity).toarray(), dtype=np.float32)
+
+
+def item_neighbours(training: sparse.csr_array, n_neighbours: int = N_NEIGHBOURS) -> ItemNeighbours:
+    """Returns the item-item cosine model of `training` (n_users, n_items), fitted by implicit on one thread."""
+    from implicit.nearest_neighbours import CosineRecommender  # slow to import: only who needs it pays
+    from implicit.utils import ParameterWarning
+
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ParameterWarning)  # it converts a matrix that it made itself, and warns of it
+        model = CosineRecommender(K=min(n_neighbours, training.shape[1]), num_threads=1)
+        model.fit(sparse.csr_matrix(training, dtype=np.float64), show_progress=False)
+    return ItemNeighbours(sparse.csr_array(model.similarity))
+
+
+def expected_auc(
+    canaries: FoldInProbe, strangers: FoldInProbe, released: FoldsIn, training: sparse.csr_array, *, ridge: float = 1.0, seed: int
+) -> Expected:
+    """Returns the fold-in AUC to expect of each canary if it had never been trained on.
+
+    A ridge regression on never-trained users learns their AUC under the released model from the log length of the
+    history, the mean and spread of the log popularity of its items, and how well an item-neighbour model ranks one half from
+    the other. Popularity and neighbours are those of `training` without the canaries, so that canaries look as strangers do.
+    What is left of bias is estimated by cross-fitting and taken off.
+
+    Args:
+        canaries: probe of trained users whose removal is simulated.
+        strangers: probe of users never trained on, of the same range of history lengths.
+        released: the trained model.
+        training: (n_users, n_items) CSR of what the released model was trained on.
+        ridge: penalty on the coefficients of standardised features.
+        seed: of the cross-fitting folds.
+
+    Raises:
+        EvidenceError: fewer than 20 never-trained users, or one of them occurs in the training data.
+    """
+    if len(strangers) < MIN_STRANGERS:
+        raise EvidenceError(f"the regression needs at least {MIN_STRANGERS} never-trained users, got {len(strangers)}: hold out more users")
+    trained = np.diff(training.indptr)[strangers.users] > 0
+    if trained.any():
+        raise EvidenceError(
+            f"{trained.sum()} of {len(strangers)} never-trained users occur in the training data, the first {strangers.users[trained][0]}: "
+            "give the log that the released model was trained on, and users outside it"
+        )
+    kept = np.ones(training.shape[0])
+    kept[canaries.users] = 0
+    without = sparse.csr_array(sparse.diags_array(kept) @ training)
+    without.eliminate_zeros()
+    neighbours = item_neighbours(without)
+    item_counts = np.asarray(without.sum(axis=0)).ravel()
+    of_strangers, of_canaries = (_features(probe, neighbours, item_counts) for probe in (strangers, canaries))
+    observed = strangers.measure(released).fa
+    regression = make_pipeline(StandardScaler(), Ridge(alpha=ridge))
+    predicted = cross_val_predict(regression, of_strangers, observed, cv=KFold(10, shuffle=True, random_state=seed))
+    residuals = observed - predicted
+    weights = _likeness(of_strangers, of_canaries)
+    bias = float(weights @ residuals)
+    auc = regression.fit(of_strangers, observed).predict(of_canaries) + bias
+    return Expected(
+        auc=np.clip(auc, 0.0, 1.0),
+        bias=bias,
+        bias_se=float(np.sqrt(np.square(weights * (residuals - bias)).sum())),
+        r2=float(1 - residuals.var() / max(observed.var(), 1e-12)),
+        n_strangers=len(strangers),
+    )
+
+
+def _features(probe: FoldInProbe, neighbours: ItemNeighbours, item_counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns (n, 4): log length, mean and spread of log popularity, AUC of the item neighbours on the same halves."""
+    histories, lengths = probe.histories, np.diff(probe.histories.indptr)
+    log_popularity = np.log1p(item_counts)
+    mean = (histories @ log_popularity) / lengths
+    spread = np.sqrt(np.maximum((histories @ np.square(log_popularity)) / lengths - np.square(mean), 0))
+    return np.stack([np.log(lengths), mean, spread, probe.measure(neighbours).fa], axis=1)
+
+
+def _likeness(of_strangers: NDArray[np.float64], of_canaries: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns (n,) weights, summing to 1, that make the strangers' features distributed more like the canaries'.
+
+    They are the odds of being a canary in a logistic regression, cut at five times their mean.
+    """
+    features = np.concatenate([of_strangers, of_canaries])
+    labels = np.repeat([0, 1], [len(of_strangers), len(of_canaries)])
+    share = make_pipeline(StandardScaler(), LogisticRegression()).fit(features, labels).predict_proba(of_strangers)[:, 1]
+    odds = share / (1 - share)
+    odds = np.minimum(odds, 5 * odds.mean())
+    return np.asarray(odds / odds.sum())
+
+
+def choose_length(
+    model_after: Callable[[float], FoldsIn],
+    canaries: FoldInProbe,
+    expected: NDArray[np.float64],
+    *,
+    longest: float = 3.0,
+    stride: float = 0.5,
+    tolerance: float = 0.005,
+) -> float:
+    """Returns the shortest step length at which the canaries' mean fold-in AUC equals the expected one.
+
+    The length is bracketed by strides from 0 upwards, for past the first crossing a model may break and cross again,
+    then narrowed by Brent's method (secant steps safeguarded by bisection). 0 = the canaries are not remembered at all.
+
+    Args:
+        model_after: length -> the model after the simulated removal of the canaries by a step of that length.
+        canaries: probe of the canaries.
+        expected: (n,) AUC expected of each canary, as `expected_auc` gives it.
+        longest: the longest step tried.
+        stride: width of the bracket.
+        tolerance: of the length.
+
+    Raises:
+        ValueError: `expected` does not have one value a canary, or a setting is not above 0.
+        EvidenceError: even the longest step leaves more than is expected.
+    """
+    if np.shape(expected) != (len(canaries),):
+        raise ValueError(f"expected has shape {np.shape(expected)} for {len(canaries)} canaries: give one AUC a canary")
+    for name, value in (("longest", longest), ("stride", stride), ("tolerance", tolerance)):
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value}")
+    target = float(np.mean(expected))
+    known: dict[float, float] = {}
+
+    def surplus(length: float) -> float:
+        if length not in known:
+            known[length] = float(canaries.measure(model_after(length)).fa.mean()) - target
+        return known[length]
+
+    if surplus(0.0) <= 0:
+        return 0.0
+    low = 0.0
+    while low < longest:
+        high = min(low + stride, longest)
+        if surplus(high) <= 0:
+            return float(brentq(surplus, low, high, xtol=tolerance))
+        low = high
+    least = min(known, key=lambda length: known[length])
+    raise EvidenceError(
+        f"no step up to {longest} brings the canaries' mean AUC down to the expected {target:.3f}; the lowest was "
+        f"{known[least] + target:.3f} at {least:.3g}: allow longer steps, lower the damping, or retrain"
+    )
