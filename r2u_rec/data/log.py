@@ -26,6 +26,7 @@ class InteractionLog:
         rating: (n,) float32, or None.
         user_keys, item_keys: the customer's own keys; they never shrink, so that embedding rows never shift.
         user_info, item_info: side information, one row per code in order of the codes, or None.
+        next_id: the number that the next new record will get; it never falls, so that no id is ever used twice.
 
     A user whose last record leaves through `drop` loses key and side information too: the code stays as an
     anonymous slot. `keep` and `take` are plain filters.
@@ -40,6 +41,7 @@ class InteractionLog:
     item_keys: Vocabulary
     user_info: pd.DataFrame | None = None
     item_info: pd.DataFrame | None = None
+    next_id: int = 0
 
     def __post_init__(self) -> None:
         for name in ("ids", "user", "item", "time", "rating"):
@@ -49,6 +51,12 @@ class InteractionLog:
             if column.shape != self.ids.shape:
                 raise ValueError(f"column {name} has shape {column.shape}, ids have {self.ids.shape}: give columns of equal length")
             column.flags.writeable = False
+        for name, keys in (("user_info", self.user_keys), ("item_info", self.item_keys)):
+            info = getattr(self, name)
+            if info is not None and len(info) != len(keys):
+                raise ValueError(f"{name} has {len(info)} rows for {len(keys)} keys: give one row per code")
+        if len(self.ids):
+            object.__setattr__(self, "next_id", max(self.next_id, int(self.ids[-1]) + 1))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,8 +107,7 @@ class InteractionLog:
             return left
         info = self.user_info
         if info is not None:
-            info = info.copy()
-            info[info.index.isin(erased)] = None
+            info = info.mask(np.isin(np.arange(self.n_users), erased))
         return replace(left, user_keys=self.user_keys.without(erased), user_info=info)
 
     def ids_of_users(self, users: Any) -> Ids:
