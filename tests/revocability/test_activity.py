@@ -20,6 +20,10 @@ def test_active_days_count_each_day_of_a_user_once(build):
     assert_array_equal(active_days(log), [2, 1, 0, 1])
 
 
+def test_a_day_that_two_neighbours_share_counts_for_both(build):
+    assert_array_equal(active_days(build([0, 0, 1, 1], [1, 2, 3, 4], [5, 6, 7, 8])), [1, 1])
+
+
 def test_active_days_equal_a_naive_count_over_users(stationary):
     log = stationary(3, n_users=40)
     naive = [len({t // DAY for t in log.time[log.user == u].tolist()}) for u in range(log.n_users)]
