@@ -107,7 +107,7 @@ class InteractionLog:
             return left
         info = self.user_info
         if info is not None:
-            info = info.mask(np.isin(np.arange(self.n_users), erased))
+            info = info.mask(np.tile(np.isin(np.arange(self.n_users), erased)[:, None], (1, info.shape[1])))
         return replace(left, user_keys=self.user_keys.without(erased), user_info=info)
 
     def ids_of_users(self, users: Any) -> Ids:

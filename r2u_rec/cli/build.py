@@ -1,0 +1,178 @@
+"""From settings to the objects of the other rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from r2u_rec.cli.cohorts import Cohorts
+from r2u_rec.cli.settings import DataSettings, ModelSettings, PrepareSettings, RevocabilitySettings, Settings, TrainingSettings
+from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.protocols import Split
+from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.step import Step
+from r2u_rec.core.strategies import isolated, phased, reweighted, standard
+from r2u_rec.core.trainer import GradientTrainer
+from r2u_rec.core.training import History, Training
+from r2u_rec.data.catalogue import load_dataset
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.read import read_log
+from r2u_rec.data.split import Parts, by_time, leave_last_out, random_per_user
+from r2u_rec.errors import SettingsError
+from r2u_rec.evaluate.canary_rule import CanaryRule
+from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.revocability import blend, churn, engagement, evolving_interest, scorer, supplied, uniform
+from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.gradient_ascent import GradientAscent
+from r2u_rec.unlearn.post_hoc import PostHoc
+from r2u_rec.unlearn.retrain import Retrain
+
+ITEM_TABLES = ("item_*",)
+"""What everyone is served from, in every factor model of `recsys`."""
+
+
+def read(data: DataSettings) -> InteractionLog:
+    """Returns the interactions that the settings name, those rated below `min_rating` left out."""
+    if data.path is None:
+        return load_dataset(data.name, min_rating=data.min_rating)
+    columns = {"user": data.user, "item": data.item, "time": data.time, "rating": data.rating}
+    log = read_log(data.path, **columns, separator=data.separator)
+    if data.min_rating is None:
+        return log
+    if log.rating is None:
+        raise SettingsError(
+            f"data.min_rating={data.min_rating} needs ratings, {data.path} has none: set data.rating, or min_rating to null"
+        )
+    return log.take(log.rating >= data.min_rating)
+
+
+def split(log: InteractionLog, data: DataSettings, *, seed: int) -> Parts:
+    """Returns training, validation and test parts."""
+    if data.split == "leave_last_out":
+        return leave_last_out(log)
+    if data.split == "by_time":
+        return by_time(log, shares=data.shares)
+    return random_per_user(log, data.shares, seed=seed)
+
+
+def scores(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Any:
+    """Returns (n_users,) how likely each user is to withdraw, NaN for users without records."""
+    function = scorer(r.scorer)
+    if function is supplied:
+        if r.column is None:
+            raise SettingsError("revocability.scorer=supplied needs revocability.column: name a column of the user information")
+        return supplied(log, column=r.column)
+    if function in (blend, evolving_interest):
+        return function(log, categories=r.categories, seed=seed)
+    return function(log, seed=seed) if function is uniform else {churn: churn, engagement: engagement}[function](log)
+
+
+def task(model: ModelSettings) -> RankingTask | None:
+    """Returns the task of a factor model; None for EASE, which needs none."""
+    if model.name == "ease":
+        return None
+    sparse = matrix_factorization(model.embedding_dim)
+    build = sparse if model.name == "mf" else lightgcn(model.embedding_dim, model.n_layers)
+    return RankingTask(build, model.loss, model.negatives, model.n_negatives, model.reg)
+
+
+def training(t: TrainingSettings) -> Training:
+    """Returns the settings of the loop."""
+    return Training(**{f.name: getattr(t, f.name) for f in fields(t)})
+
+
+def revocable_split(records: InteractionLog, revocable: Any) -> Split:
+    """Returns D_f, the records of the revocable users, D_r, all others, and D_rc, which is D_r."""
+    forget = records.ids_of_users(revocable)
+    retain = np.setdiff1d(records.ids, forget, assume_unique=True)
+    return Split(forget, retain, retain)
+
+
+def strategy(arm: str, prepare: PrepareSettings, revocable: Any, epochs: int) -> Callable[[InteractionLog], Step]:
+    """Returns records -> step of a training arm, with the revocable users that are still there."""
+    makers: dict[str, Callable[[InteractionLog], Step]] = {
+        "standard": lambda records: standard,
+        "isolated": lambda records: isolated(records.ids_of_users(revocable), ITEM_TABLES),
+        "reweighted": lambda records: reweighted(records.ids_of_users(revocable), prepare.weight),
+        "phased": lambda records: phased(records.ids_of_users(revocable), prepare.phase_share),
+        "ready2unlearn": lambda records: Ready2Unlearn(
+            revocable_split(records, revocable), preparation(prepare, records, revocable, epochs)
+        ),
+    }
+    return makers[arm]
+
+
+def preparation(p: PrepareSettings, records: InteractionLog, revocable: Any, epochs: int) -> Preparation:
+    """Returns the settings of Ready2Unlearn; a simulated request takes a share of the revocable users with records."""
+    plain = set(f.name for f in fields(Preparation)) & set(f.name for f in fields(PrepareSettings))
+    present = np.asarray(revocable)[records.user_counts[revocable] > 0]
+    n = 0 if p.request_share is None else max(1, round(p.request_share * len(present)))
+
+    def request(rng: np.random.Generator) -> Any:
+        return records.ids_of_users(rng.choice(present, size=n, replace=False))
+
+    return Preparation(
+        **{name: getattr(p, name) for name in plain},
+        epochs=max(1, round(p.last_share * epochs)),
+        request=None if p.request_share is None else request,
+    )
+
+
+def trainer(
+    s: Settings,
+    arm: str,
+    revocable: Any,
+    *,
+    validate: Callable[[Any], float] | None = None,
+    on_history: Callable[[History], None] | None = None,
+    checkpoint: Any = None,
+) -> GradientTrainer:
+    """Returns how `arm` trains."""
+    step = strategy(arm, s.prepare, revocable, s.training.epochs)
+    return GradientTrainer(training(s.training), step, validate, checkpoint, on_history, label=arm)
+
+
+def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, **trainer_arguments: Any) -> Any:
+    """Returns the method: EASE, or a training arm with a way to forget.
+
+    Raises:
+        SettingsError: the operator does not fit the model.
+    """
+    if (s.model.name == "ease") != (operator == "exact"):
+        raise SettingsError(
+            f"forget.operator={operator} does not fit model.name={s.model.name}: "
+            "ease forgets by exact, the others by newton, ascent or retrain"
+        )
+    if operator == "exact":
+        return Ease(reg=s.model.ease_reg)
+    by = trainer(s, arm, cohorts.revocable, **trainer_arguments)
+    return Retrain(by) if operator == "retrain" else PostHoc(by, unlearner(s, operator, cohorts))
+
+
+def unlearner(s: Settings, operator: str, cohorts: Cohorts) -> GradientAscent | BlockNewton:
+    """Returns the operator that edits a trained model."""
+    f = s.forget
+    if operator == "ascent":
+        return GradientAscent(
+            f.steps, f.lr, f.optimizer, f.reduction, bound=f.bound, bound_level=f.bound_level, target=f.target, tables=f.tables
+        )
+    return BlockNewton(canary_rule(cohorts, seed=s.seed) if f.length == "canaries" else f.length, f.damping, f.n_draws)
+
+
+def canary_rule(cohorts: Cohorts, *, seed: int) -> CanaryRule:
+    """Returns the rule that sets the length of the Newton step; canaries are revocable users, for they are whom requests come from.
+
+    Raises:
+        SettingsError: no users were kept out of training to compare with.
+    """
+    if len(cohorts.strangers) == 0:
+        raise SettingsError(
+            "forget.length=canaries compares with users kept out of training, and there are none: "
+            "set revocability.strangers_share above 0, or forget.length to a number"
+        )
+    strangers = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.strangers))
+    return CanaryRule(strangers, cohorts.revocable, seed=seed)

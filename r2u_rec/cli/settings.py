@@ -1,0 +1,176 @@
+"""The settings of a run: flat sections of plain values, each with its default, its meaning and where it comes from.
+
+Nothing heavy is imported here: these values are what YAML files, flags and `settings.yaml` hold. The verbs build the
+objects of the other rooms from them, which check what only they can know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+Arm: TypeAlias = Literal["standard", "isolated", "reweighted", "phased", "ready2unlearn"]
+Operator: TypeAlias = Literal["newton", "ascent", "retrain", "exact"]
+Bound: TypeAlias = Literal["none", "cap", "chance", "soft"]
+MEASURED = "measured on ml-100k"
+PAPER = "Ready2Unlearn"
+
+
+def setting(default: Any, text: str, source: str = "") -> Any:
+    """Returns a dataclass field with its help text."""
+    return field(default=default, metadata={"help": f"{text} [{source}]" if source else text})
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which interactions, and how they are split."""
+
+    name: str = setting("ml-100k", "a data set of `r2u datasets`")
+    path: str | None = setting(None, "a file of your own in its place: CSV, TSV, Parquet, RecBole .inter")
+    user: str = setting("auto", "its user column; auto: the usual names")
+    item: str = setting("auto", "its item column")
+    time: str | None = setting("auto", "its time column, null for none")
+    rating: str | None = setting("auto", "its rating column, null for none")
+    separator: str | None = setting(None, "what stands between its columns; null: by the file's ending")
+    min_rating: float | None = setting(None, "interactions rated lower are left out")
+    split: Literal["random_per_user", "leave_last_out", "by_time"] = setting("random_per_user", "how to split")
+    shares: tuple[float, float, float] = setting((0.8, 0.1, 0.1), "of training, validation and test", "LightGCN, RecBole")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which recommender."""
+
+    name: Literal["mf", "lightgcn", "ease"] = setting("mf", "matrix factorisation, LightGCN, or EASE in closed form")
+    embedding_dim: int = setting(64, "of mf and lightgcn", "LightGCN, section 4.1.2")
+    n_layers: int = setting(3, "of lightgcn", "LightGCN, section 4.1.2")
+    loss: Literal["bpr", "bce"] = setting("bpr", "of mf and lightgcn")
+    negatives: Literal["uniform", "popularity"] = setting("uniform", "how negatives are drawn")
+    n_negatives: int = setting(1, "negatives an interaction", "BPR")
+    reg: float = setting(0.02, "L2 penalty on the vectors of an interaction", MEASURED)
+    ease_reg: float = setting(250.0, "ridge of ease", "EASE, section 4")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The optimisation loop of mf and lightgcn."""
+
+    epochs: int = setting(115, "passes over the training part", MEASURED)
+    batch_size: int = setting(8192, "interactions a step", MEASURED)
+    lr: float = setting(2e-3, "learning rate at the start", MEASURED)
+    optimizer: Literal["adam", "adamw", "sgd"] = setting("adam", "adam updates only the rows of a batch")
+    weight_decay: float = setting(0.0, "of adamw and sgd")
+    schedule: Literal["constant", "linear"] = setting("linear", "of the learning rate", MEASURED)
+    average_share: float = setting(0.0, "share of the epochs, the last ones, whose weights are averaged")
+    validate_every: int = setting(5, "epochs between validations")
+    patience: int | None = setting(None, "validations without a new best before stopping; null: never")
+    device: str = setting("cpu", "torch device")
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """How the model is prepared for erasure while it learns. Defaults: simulated requests, bounded forget term."""
+
+    arm: Arm = setting("ready2unlearn", "how `train` trains")
+    weight: float = setting(0.25, "reweighted: weight of revocable interactions", "Ready2Unlearn, baselines")
+    phase_share: float = setting(0.5, "phased: share of the epochs that see all interactions", "Ready2Unlearn, baselines")
+    alpha: float = setting(0.6, "length of the inner ascent, an interaction or a request", MEASURED)
+    alpha_unit: Literal["record", "request"] = setting("record", "what alpha is multiplied by")
+    geometry: Literal["gradient", "sign", "normalised"] = setting("gradient", "of the inner step", PAPER)
+    displace: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters displaced; null: all", MEASURED)
+    lambda0: float = setting(0.3, "weight of the forget term", MEASURED)
+    lambda1: float = setting(1.0, "weight of the retain term", MEASURED)
+    lambda2: float = setting(0.0, "weight of the recovery term", PAPER)
+    lambda3: float = setting(1.0, "weight of the current loss", MEASURED)
+    share_weighted: bool = setting(True, "lambda0 times the request's share of all interactions", MEASURED)
+    normalised_weights: bool = setting(True, "divide by lambda1 + lambda2 + lambda3")
+    bound: Bound = setting("cap", "what keeps the forget term finite", MEASURED)
+    bound_level: float | None = setting(1.0, "in nats", MEASURED)
+    delta: bool = setting(False, "count the forget loss relative to the one before the inner step")
+    order: int = setting(1, "1: first order, 2: exact", "Ready2Unlearn, Algorithm 1")
+    last_share: float = setting(0.25, "share of the epochs, the last ones, that prepare", MEASURED)
+    every: int = setting(1, "only every k-th of their steps prepares")
+    request_share: float | None = setting(0.1, "simulated requests: share of the revocable users; null: n_forget at random", MEASURED)
+    n_forget: int | None = setting(None, "interactions of x_f; null: the whole simulated request")
+    n_retain: int = setting(8192, "interactions of x_r")
+    n_recovery: int = setting(32, "interactions of x_rc", PAPER)
+    balanced: bool = setting(False, "draw x half from revocable, half from stable interactions")
+    allow_divergence: bool = setting(False, "run a combination that is known to diverge")
+
+
+@dataclass(frozen=True)
+class ForgetSettings:
+    """How a trained model forgets."""
+
+    operator: Operator = setting("newton", "what `forget` does; exact is for ease")
+    length: float | Literal["canaries"] = setting("canaries", "newton: length of the step; canaries: set once at the end of training")
+    damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
+    n_draws: int = setting(8, "newton: negatives an interaction in the request's gradient")
+    steps: int = setting(20, "ascent: at most so many steps")
+    lr: float = setting(0.1, "ascent: size of a step")
+    optimizer: Literal["sgd", "adam"] = setting("sgd", "ascent")
+    reduction: Literal["mean", "sum"] = setting("sum", "ascent: of the request's losses")
+    tables: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters edited; null: all")
+    bound: Bound = setting("none", "ascent: what keeps the loss finite")
+    bound_level: float | None = setting(None, "in nats")
+    target: float | None = setting(None, "ascent: stop at this mean loss, in nats; null: all steps")
+
+
+@dataclass(frozen=True)
+class RevocabilitySettings:
+    """Who may withdraw, and who does in `run`."""
+
+    scorer: str = setting("blend", "engagement, evolving_interest, churn, blend, supplied or uniform")
+    column: str | None = setting(None, "supplied: the column of the user information")
+    categories: str | None = setting(None, "column of the item information that tells what kind an item is; null: by popularity")
+    policy: Literal["top_share", "sampled_by_score", "threshold", "explicit"] = setting("top_share", "from scores to revocable users")
+    share: float = setting(0.5, "share of the users that are revocable", MEASURED)
+    value: float = setting(0.5, "threshold: the lowest score that is revocable")
+    users: tuple[str, ...] = setting((), "explicit: keys of the revocable users")
+    request_share: float = setting(0.1, "run: share of all users that are erased, drawn from the revocable ones")
+    holdout: bool = setting(True, "keep as many users, matched with the erased ones, out of all training, to compare with")
+    strangers_share: float = setting(0.05, "share of all users kept out of training to set the length of the Newton step")
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """What is measured, and against how many references."""
+
+    ks: tuple[int, ...] = setting((10, 20), "lengths of the ranked lists")
+    n_references: int = setting(5, "retrained models; never fewer than two")
+    n_halves: int = setting(5, "random halves of each history")
+    arms: tuple[Arm, ...] = setting(("standard", "ready2unlearn"), "run: ways to train")
+    operators: tuple[Operator, ...] = setting(("newton", "ascent"), "run: ways to forget")
+    with_ease: bool = setting(True, "run: a row for EASE with exact erasure")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    prepare: PrepareSettings = PrepareSettings()
+    forget: ForgetSettings = ForgetSettings()
+    revocability: RevocabilitySettings = RevocabilitySettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    seed: int = setting(0, "of everything that is random")
+
+
+SECTIONS: dict[str, type[Any]] = {f.name: type(f.default) for f in fields(Settings) if f.name != "seed"}
+SETTINGS_FILE = "settings.yaml"
+
+
+def write_settings(settings: Settings, folder: Path) -> None:
+    """Writes the resolved settings to `folder`/settings.yaml, from which a run is repeated."""
+    import yaml
+
+    (folder / SETTINGS_FILE).write_text(yaml.safe_dump(_plain(asdict(settings)), sort_keys=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
