@@ -71,56 +71,71 @@ def item_neighbours(training: sparse.csr_array, n_neighbours: int = N_NEIGHBOURS
     return ItemNeighbours(sparse.csr_array(model.similarity))
 
 
+class Expectation:
+    """Predicts the fold-in AUC that canaries would have under a model if they had never been trained on.
+
+    A ridge regression on never-trained users (strangers) learns their AUC under the model from the log length of the
+    history, the mean and spread of the log popularity of its items, and how well an item-neighbour model ranks one half
+    from the other. Popularity and neighbours are those of the training data at release without the canaries, so that
+    canaries look as strangers do. What is left of bias is estimated by cross-fitting and taken off.
+    """
+
+    def __init__(self, canaries: FoldInProbe, strangers: FoldInProbe, training: sparse.csr_array, *, ridge: float = 1.0, seed: int) -> None:
+        """Computes the features of both groups.
+
+        Args:
+            canaries: probe of trained users whose removal is simulated.
+            strangers: probe of users never trained on, of the same range of history lengths.
+            training: (n_users, n_items) CSR of what the released model was trained on.
+            ridge: penalty on the coefficients of standardised features.
+            seed: of the cross-fitting folds.
+
+        Raises:
+            EvidenceError: fewer than 20 never-trained users, or one of them occurs in the training data.
+        """
+        if len(strangers) < MIN_STRANGERS:
+            raise EvidenceError(
+                f"the regression needs at least {MIN_STRANGERS} never-trained users, got {len(strangers)}: hold out more users"
+            )
+        trained = np.diff(training.indptr)[strangers.users] > 0
+        if trained.any():
+            first = strangers.users[trained][0]
+            raise EvidenceError(
+                f"{trained.sum()} of {len(strangers)} never-trained users occur in the training data, the first {first}: "
+                "give the log that the released model was trained on, and users outside it"
+            )
+        kept = np.ones(training.shape[0])
+        kept[canaries.users] = 0
+        without = sparse.csr_array(sparse.diags_array(kept) @ training)
+        without.eliminate_zeros()
+        neighbours = item_neighbours(without)
+        item_counts = np.asarray(without.sum(axis=0)).ravel()
+        self._strangers = strangers
+        self._of_strangers, self._of_canaries = (_features(probe, neighbours, item_counts) for probe in (strangers, canaries))
+        self._weights = _likeness(self._of_strangers, self._of_canaries)
+        self._folds = KFold(10, shuffle=True, random_state=seed)
+        self._regression = make_pipeline(StandardScaler(), Ridge(alpha=ridge))
+
+    def under(self, model: FoldsIn) -> Expected:
+        """Returns what to expect of each canary under `model`, from how the strangers fare under it."""
+        observed = self._strangers.measure(model).fa
+        residuals = observed - cross_val_predict(self._regression, self._of_strangers, observed, cv=self._folds)
+        bias = float(self._weights @ residuals)
+        auc = self._regression.fit(self._of_strangers, observed).predict(self._of_canaries) + bias
+        return Expected(
+            auc=np.clip(auc, 0.0, 1.0),
+            bias=bias,
+            bias_se=float(np.sqrt(np.square(self._weights * (residuals - bias)).sum())),
+            r2=float(1 - residuals.var() / max(observed.var(), 1e-12)),
+            n_strangers=len(observed),
+        )
+
+
 def expected_auc(
     canaries: FoldInProbe, strangers: FoldInProbe, released: FoldsIn, training: sparse.csr_array, *, ridge: float = 1.0, seed: int
 ) -> Expected:
-    """Returns the fold-in AUC to expect of each canary if it had never been trained on.
-
-    A ridge regression on never-trained users learns their AUC under the released model from the log length of the
-    history, the mean and spread of the log popularity of its items, and how well an item-neighbour model ranks one half from
-    the other. Popularity and neighbours are those of `training` without the canaries, so that canaries look as strangers do.
-    What is left of bias is estimated by cross-fitting and taken off.
-
-    Args:
-        canaries: probe of trained users whose removal is simulated.
-        strangers: probe of users never trained on, of the same range of history lengths.
-        released: the trained model.
-        training: (n_users, n_items) CSR of what the released model was trained on.
-        ridge: penalty on the coefficients of standardised features.
-        seed: of the cross-fitting folds.
-
-    Raises:
-        EvidenceError: fewer than 20 never-trained users, or one of them occurs in the training data.
-    """
-    if len(strangers) < MIN_STRANGERS:
-        raise EvidenceError(f"the regression needs at least {MIN_STRANGERS} never-trained users, got {len(strangers)}: hold out more users")
-    trained = np.diff(training.indptr)[strangers.users] > 0
-    if trained.any():
-        raise EvidenceError(
-            f"{trained.sum()} of {len(strangers)} never-trained users occur in the training data, the first {strangers.users[trained][0]}: "
-            "give the log that the released model was trained on, and users outside it"
-        )
-    kept = np.ones(training.shape[0])
-    kept[canaries.users] = 0
-    without = sparse.csr_array(sparse.diags_array(kept) @ training)
-    without.eliminate_zeros()
-    neighbours = item_neighbours(without)
-    item_counts = np.asarray(without.sum(axis=0)).ravel()
-    of_strangers, of_canaries = (_features(probe, neighbours, item_counts) for probe in (strangers, canaries))
-    observed = strangers.measure(released).fa
-    regression = make_pipeline(StandardScaler(), Ridge(alpha=ridge))
-    predicted = cross_val_predict(regression, of_strangers, observed, cv=KFold(10, shuffle=True, random_state=seed))
-    residuals = observed - predicted
-    weights = _likeness(of_strangers, of_canaries)
-    bias = float(weights @ residuals)
-    auc = regression.fit(of_strangers, observed).predict(of_canaries) + bias
-    return Expected(
-        auc=np.clip(auc, 0.0, 1.0),
-        bias=bias,
-        bias_se=float(np.sqrt(np.square(weights * (residuals - bias)).sum())),
-        r2=float(1 - residuals.var() / max(observed.var(), 1e-12)),
-        n_strangers=len(strangers),
-    )
+    """Returns the fold-in AUC to expect of each canary under the released model; see `Expectation`."""
+    return Expectation(canaries, strangers, training, ridge=ridge, seed=seed).under(released)
 
 
 def _features(probe: FoldInProbe, neighbours: ItemNeighbours, item_counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -148,7 +163,7 @@ def _likeness(of_strangers: NDArray[np.float64], of_canaries: NDArray[np.float64
 def choose_length(
     model_after: Callable[[float], FoldsIn],
     canaries: FoldInProbe,
-    expected: NDArray[np.float64],
+    expected: NDArray[np.float64] | Callable[[FoldsIn], NDArray[np.float64]],
     *,
     longest: float = 3.0,
     stride: float = 0.5,
@@ -162,7 +177,8 @@ def choose_length(
     Args:
         model_after: length -> the model after the simulated removal of the canaries by a step of that length.
         canaries: probe of the canaries.
-        expected: (n,) AUC expected of each canary, as `expected_auc` gives it.
+        expected: (n,) AUC expected of each canary, as `expected_auc` gives it, or a function of the moved model that gives it.
+            A step moves everybody's AUC, strangers' too: a fixed expectation mistakes that for memory.
         longest: the longest step tried.
         stride: width of the bracket.
         tolerance: of the length.
@@ -171,17 +187,18 @@ def choose_length(
         ValueError: `expected` does not have one value a canary, or a setting is not above 0.
         EvidenceError: even the longest step leaves more than is expected.
     """
-    if np.shape(expected) != (len(canaries),):
+    if not callable(expected) and np.shape(expected) != (len(canaries),):
         raise ValueError(f"expected has shape {np.shape(expected)} for {len(canaries)} canaries: give one AUC a canary")
     for name, value in (("longest", longest), ("stride", stride), ("tolerance", tolerance)):
         if not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}")
-    target = float(np.mean(expected))
     known: dict[float, float] = {}
 
     def surplus(length: float) -> float:
         if length not in known:
-            known[length] = float(canaries.measure(model_after(length)).fa.mean()) - target
+            model = model_after(length)
+            target = expected(model) if callable(expected) else expected
+            known[length] = float(canaries.measure(model).fa.mean() - np.mean(target))
         return known[length]
 
     if surplus(0.0) <= 0:
@@ -194,6 +211,6 @@ def choose_length(
         low = high
     least = min(known, key=lambda length: known[length])
     raise EvidenceError(
-        f"no step up to {longest} brings the canaries' mean AUC down to the expected {target:.3f}; the lowest was "
-        f"{known[least] + target:.3f} at {least:.3g}: allow longer steps, lower the damping, or retrain"
+        f"no step up to {longest} brings the canaries' mean AUC down to what is expected of strangers; the nearest, {least:.3g}, "
+        f"leaves it {known[least]:.3f} above: allow longer steps, lower the damping, or retrain"
     )

@@ -6,7 +6,7 @@ from evaluate_toys import Neighbours, noisy, random_histories, remembering
 from scipy import sparse
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.canaries import choose_length, expected_auc, item_neighbours
+from r2u_rec.evaluate.canaries import Expectation, choose_length, expected_auc, item_neighbours
 from r2u_rec.evaluate.imprint import FoldInProbe
 
 N_ITEMS = 60
@@ -33,13 +33,32 @@ def test_the_first_crossing_is_taken_where_a_long_step_breaks_the_model():
     assert choose_length(breaks, CANARIES, never) == pytest.approx(0.7, abs=0.01)
 
 
+def test_a_step_that_moves_everybody_is_held_against_the_expectation_under_the_moved_model():
+    everybody = HISTORIES.toarray().T @ HISTORIES.toarray()
+
+    def honest(length):
+        """Knows no canary in particular, and ranks worse for everybody the longer the step."""
+        return Neighbours(noisy(N_ITEMS, seed=7).weights - 0.3 * length * everybody)
+
+    def moved(length):
+        """The same, with a memory of the canaries that a step of length 1 takes away."""
+        memory = remembering(HISTORIES, np.arange(30), seed=7, strength=2.0 * (1 - length)).weights - noisy(N_ITEMS, seed=7).weights
+        model = Neighbours(honest(length).weights + memory)
+        model.length = length
+        return model
+
+    followed = choose_length(moved, CANARIES, lambda model: CANARIES.measure(honest(model.length)).fa)
+    assert followed == pytest.approx(1.0, abs=0.01)
+    assert choose_length(moved, CANARIES, CANARIES.measure(honest(0.0)).fa) < 0.9  # takes the loss of quality for forgetting
+
+
 def test_nothing_remembered_needs_no_step():
     never = CANARIES.measure(noisy(N_ITEMS, seed=7)).fa
     assert choose_length(lambda _: noisy(N_ITEMS, seed=7), CANARIES, never) == 0.0
 
 
 def test_a_step_that_cannot_forget_is_refused_and_the_values_named():
-    with pytest.raises(EvidenceError, match=r"no step up to 3.0 .* expected 0.500; the lowest was 0\.\d+ at 3"):
+    with pytest.raises(EvidenceError, match=r"no step up to 3.0 .* the nearest, 3, leaves it 0\.\d+ above"):
         choose_length(lambda a: model_after(a, needed=30.0), CANARIES, np.full(30, 0.5))
     with pytest.raises(ValueError, match=r"expected has shape \(2,\) for 30 canaries"):
         choose_length(model_after, CANARIES, np.zeros(2))
@@ -77,6 +96,19 @@ def test_the_expectation_is_what_the_canaries_would_have_scored_untrained():
     assert expected.n_strangers == 100
     assert expected.r2 > 0.3
     assert abs(expected.bias) < 3 * expected.bias_se + 0.005
+
+
+def test_the_expectation_follows_the_model_that_it_is_asked_about():
+    histories = themed(160, seed=2)
+    training = histories.copy()
+    training.data[training.indptr[30] : training.indptr[90]] = 0
+    training.eliminate_zeros()
+    probes = [FoldInProbe(histories, users, n_halves=2, seed=1) for users in (np.arange(30), np.arange(30, 90))]
+    expectation = Expectation(*probes, training, seed=0)
+    theme = (np.arange(60)[:, None] % 5 == np.arange(60) % 5).astype(float)
+    good, chance = expectation.under(Neighbours(theme)), expectation.under(Neighbours(np.zeros((60, 60))))
+    assert good.auc.mean() > 0.6
+    np.testing.assert_allclose(chance.auc, 0.5, atol=1e-9)
 
 
 def test_the_canaries_own_histories_do_not_reach_their_expectation():

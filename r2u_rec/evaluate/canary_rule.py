@@ -1,0 +1,68 @@
+"""CanaryRule: canaries as the rule that sets the length of a forgetting step at the end of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.errors import EvidenceError
+from r2u_rec.evaluate.canaries import Expectation, choose_length
+from r2u_rec.evaluate.imprint import MIN_HISTORY, FoldInProbe
+from r2u_rec.ids import Ids
+from r2u_rec.rng import stream
+
+Erase = Callable[[Ids, float], Any]
+"""(ids, length) -> a copy of the model after a step of that length against the records `ids`."""
+
+
+@dataclass(frozen=True, eq=False)
+class CanaryRule:
+    """Finds the length at which simulated removals leave what never-trained users show; sees no retrained model.
+
+    It may be handed to a method that takes a rule for its length. Never give it the users by whom the outcome is judged.
+
+    Attributes:
+        strangers: log of people never trained on, with histories as long as those of the users who will leave.
+        candidates: user codes that canaries are drawn from, such as the users who may withdraw; None = all trained users.
+        n_canaries: users whose removal is simulated jointly; fewer when there are not as many candidates.
+        n_halves: halvings of each history.
+        longest: longest step tried.
+        seed: of the draw, the halves and the folds.
+    """
+
+    strangers: InteractionLog
+    candidates: NDArray[np.int64] | None = None
+    n_canaries: int = 100
+    n_halves: int = 5
+    longest: float = 3.0
+    seed: int = 0
+
+    def __call__(self, task: Any, model: Any, records: InteractionLog, erase: Erase) -> float:
+        """Returns the length for `model`, trained on `records`.
+
+        Raises:
+            EvidenceError: no candidate has a history in `records`, too few or trained strangers, or no length forgets.
+        """
+        users = self.draw(records)
+        canaries = FoldInProbe(records, users, n_halves=self.n_halves, seed=self.seed)
+        strangers = FoldInProbe(self.strangers, np.unique(self.strangers.user), n_halves=self.n_halves, seed=self.seed)
+        expectation = Expectation(canaries, strangers, records.matrix(), seed=self.seed)
+        ids = records.ids_of_users(canaries.users)
+        return choose_length(lambda length: erase(ids, length), canaries, lambda moved: expectation.under(moved).auc, longest=self.longest)
+
+    def draw(self, records: InteractionLog) -> NDArray[np.int64]:
+        """Returns the ascending codes of the canaries; EvidenceError when nobody can be one."""
+        able = np.flatnonzero(records.user_counts >= MIN_HISTORY)
+        if self.candidates is not None:
+            able = np.intersect1d(able, self.candidates)
+        if able.size == 0:
+            raise EvidenceError(
+                f"no candidate has {MIN_HISTORY} records or more to remove: name other candidates, or set the length yourself"
+            )
+        n = min(self.n_canaries, able.size)
+        return np.sort(stream(self.seed, "canaries").choice(able, size=n, replace=False))
