@@ -21,6 +21,8 @@ def check(table: Table, time_unit: str = "s") -> tuple[int, dict[str, bool]]:
     Faults: lines with the wrong number of fields or not UTF-8; a value that is missing, NaN, infinite or not a number;
     a time before 1970 or from 2100 on; a key that is no integer and no text.
     """
+    if time_unit != "iso" and time_unit not in UNITS:
+        raise ValueError(f"time_unit must be one of {', '.join(UNITS)} or iso, got {time_unit!r}")
     reasons = [_reason_of_key(role, table.types[role]) for role in ("user", "item")]
     if "time" in table.types:
         reasons.append(_reason_of_time(table.types["time"], time_unit))
@@ -122,8 +124,6 @@ def _reason_of_time(kind: str, unit: str) -> str:
 
 def seconds_of(kind: str, unit: str) -> str:
     """SQL of the time in whole seconds since 1970-01-01 UTC; a date without a zone is taken for UTC."""
-    if unit != "iso" and unit not in UNITS:
-        raise DataError(f"time_unit must be one of {', '.join(UNITS)} or iso, got {unit!r}")
     if kind.startswith(("TIMESTAMP", "DATE")):
         return 'CAST(floor(epoch("time")) AS BIGINT)'
     if unit == "iso":

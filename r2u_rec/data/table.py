@@ -80,7 +80,8 @@ class Table:
 def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Returns a database in memory that keeps the order of files and stays small."""
     connection = duckdb.connect(config={"threads": threads, "memory_limit": "700MB", "preserve_insertion_order": True})
-    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET python_enable_replacements = false")  # no names of Python variables in queries
+    connection.execute("SET enable_progress_bar = false")  # it would write to standard output
     return connection
 
 
@@ -102,7 +103,7 @@ def open_frame(frame: pd.DataFrame, columns: Columns | None, label: str = "the f
     chosen = names if columns is None else list(columns.among(names, label).values())
     data = {name: _plain(frame.iloc[:, names.index(name)], label) for name in chosen}
     connection = connect()
-    connection.register("raw", pd.DataFrame(data, index=pd.RangeIndex(len(frame))))
+    connection.register("raw", pd.DataFrame(data))
     return _typed(connection, label, columns)
 
 
@@ -117,6 +118,7 @@ def _typed(connection: duckdb.DuckDBPyConnection, label: str, columns: Columns |
 
 
 def _plain(column: pd.Series, label: str) -> pd.Series:
+    column = column.reset_index(drop=True)
     if column.dtype != object:
         return column
     values = column.to_numpy()

@@ -31,7 +31,9 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if not self.keys.is_unique:
             twice = self.keys[self.keys.duplicated()]
-            raise DataError(f"keys of a vocabulary must be unique, got {len(twice)} repeats, the first {twice[0]!r}: pass each key once")
+            raise DataError(
+                f"keys of a vocabulary must be unique, got {len(twice)} repeats, the first {twice.tolist()[0]!r}: pass each key once"
+            )
 
     @classmethod
     def of(cls, keys: Iterable[Any]) -> Self:

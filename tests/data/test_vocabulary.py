@@ -1,0 +1,77 @@
+"""The vocabulary: codes never move, a forgotten key leaves no trace, new keys come behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2u_rec.data import Vocabulary
+from r2u_rec.errors import DataError
+
+KEYS = st.one_of(
+    st.lists(st.integers(-(2**40), 2**40), unique=True, min_size=1, max_size=20),
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1), unique=True, min_size=1, max_size=20),
+)
+
+
+@given(KEYS)
+def test_codes_and_keys_are_inverse(keys: list) -> None:
+    vocabulary = Vocabulary.of(keys)
+    assert [vocabulary.key(code) for code in range(len(keys))] == keys
+    assert list(vocabulary.codes(keys)) == list(range(len(keys)))
+    assert all(key in vocabulary for key in keys)
+
+
+@given(KEYS, st.data())
+def test_a_forgotten_key_is_unknown_and_its_slot_stays(keys: list, data: st.DataObject) -> None:
+    gone = data.draw(st.sets(st.integers(0, len(keys) - 1)))
+    left = Vocabulary.of(keys).without(gone)
+    assert len(left) == len(keys)
+    for code, key in enumerate(keys):
+        assert left.code(key) == (None if code in gone else code)
+    assert not {keys[code] for code in gone} & set(left.keys)
+    assert left.empty == gone
+
+
+@given(KEYS, st.data())
+def test_new_keys_come_behind_in_ascending_order_and_old_codes_stay(keys: list, data: st.DataObject) -> None:
+    n_old = data.draw(st.integers(0, len(keys)))
+    grown = Vocabulary.of(keys[:n_old]).extended(keys)
+    assert list(grown.codes(keys[:n_old])) == list(range(n_old))
+    assert list(grown.keys[n_old:]) == sorted(keys[n_old:])
+
+
+def test_a_forgotten_key_comes_back_under_a_new_code() -> None:
+    for keys in ([7, 8, 9], ["a", "b", "c"]):
+        back = Vocabulary.of(keys).without([1]).extended([keys[1]])
+        assert back.code(keys[1]) == 3
+        assert back.empty == {1}
+        with pytest.raises(KeyError, match="the key of code 1 was forgotten"):
+            back.key(1)
+
+
+def test_keys_are_looked_up_in_the_type_of_the_vocabulary() -> None:
+    numbers = Vocabulary.of([10, 20])
+    assert numbers.code("20") == 1
+    assert numbers.code(np.int32(10)) == 0
+    assert numbers.code("x") is None
+    assert list(numbers.codes(np.array([20, 30, 10]))) == [1, -1, 0]
+    assert Vocabulary.of(["10", "20"]).code(20) == 1
+
+
+def test_a_code_that_is_not_there_is_named() -> None:
+    with pytest.raises(IndexError, match=r"code must lie in 0..1, got 2"):
+        Vocabulary.of([1, 2]).key(2)
+    with pytest.raises(IndexError, match=r"codes must lie in 0..1, got 5..5"):
+        Vocabulary.of([1, 2]).without([5])
+
+
+def test_keys_that_repeat_or_mix_types_are_refused() -> None:
+    with pytest.raises(DataError, match=r"must be unique, got 1 repeats, the first 3"):
+        Vocabulary.of([3, 4, 3])
+    with pytest.raises(DataError, match=r"must be all integers or all text, got int, str, for example 1"):
+        Vocabulary.of([1, "1"])
+    with pytest.raises(DataError, match=r"known keys are integers, new keys are text, for example 'a': convert them to integers"):
+        Vocabulary.of([1]).extended(["a"])
