@@ -94,7 +94,7 @@ def _figures(result: RunResult) -> list[dict[str, str]]:
     out = []
     if result.curves:
         caption = (
-            "Each line is one method, from the model as trained (hollow) to its last step (large, filled). Across: imprint AUC, without unit; "
+            "Each line is one method, from the model as trained (hollow) to its last step (large, filled). Across: imprint AUC, no unit; "
             f"up: {quality} of the users who stay. The star is the mean of the retrained models with one standard deviation: the target."
         )
         drawing = forgetting_curve(result.curves, result.rows, quality=quality)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from r2u_rec.report import RunResult
+from r2u_rec.report.page import render_page
 
 SEEDS = (11, 12, 13)
 
@@ -68,58 +69,65 @@ def rows() -> list[dict[str, Any]]:
     return make_rows()
 
 
+def make_result(**changes: Any) -> RunResult:
+    """A whole run, with `changes` to its fields."""
+    arms = ("standard", "Ready2Unlearn", "isolated", "re-weighted")
+    training = [
+        {
+            "arm": arm,
+            "epoch": epoch,
+            "seed": seed,
+            "loss": 0.69 * np.exp(-epoch / (14 + 3 * i)) + 0.12 + 0.01 * i + 0.004 * (seed - 12),
+            "validation": None if epoch % 3 else 0.31 * (1 - np.exp(-(epoch + 2) / (9 + 2 * i))) + 0.002 * (seed - 12),
+        }
+        for i, arm in enumerate(arms)
+        for epoch in range(0, 60)
+        for seed in SEEDS
+    ]
+    groups = [
+        {"method": m, "group": g, "n_users": n, "seed": seed, "before": b, "after": b - loss, "retrained": b - 0.002}
+        for g, n, b in (("more active half", 424, 0.352), ("less active half", 425, 0.274), ("tail items", 849, 0.121))
+        for m, loss in (
+            ("standard: gradient ascent", 0.07),
+            ("Ready2Unlearn: gradient ascent", 0.03),
+            ("standard: block Newton", 0.004),
+        )
+        for seed in SEEDS
+    ]
+    costs = [
+        {"method": method, "seconds": seconds * (1 + 0.1 * i), "seed": seed}
+        for method, seconds in (
+            ("EASE: exact down-date", 0.004),
+            ("standard: block Newton", 0.9),
+            ("Ready2Unlearn: gradient ascent", 1.5),
+            ("retrained", 12.5),
+        )
+        for i, seed in enumerate(SEEDS)
+    ]
+    fields: dict[str, Any] = {
+        "name": "2026-05-01-ml-100k",
+        "question": "Ten per cent of the users withdraw. What does the model still know of them, and what did the others lose?",
+        "command": "r2u run --from runs/2026-05-01-ml-100k",
+        "settings": {"model": {"name": "MF", "embedding_dim": 64, "lr": 0.002}, "request": {"share": 0.1, "policy": "top_share"}},
+        "data": {"name": "ml-100k", "n_users": 943, "n_items": 1682, "n_interactions": 100_000, "sha256": "ab" * 32},
+        "split_hashes": {"train": "0123456789abcdef", "test": "fedcba9876543210"},
+        "seeds": list(SEEDS),
+        "rows": make_rows(),
+        "curves": make_curves(),
+        "training": training,
+        "groups": groups,
+        "costs": costs,
+    }
+    return RunResult(**{**fields, **changes})
+
+
 @pytest.fixture
 def synthetic() -> Callable[..., RunResult]:
-    """`synthetic(**changes)`: a whole run."""
+    """`synthetic(**changes)`: a whole run, as `make_result`."""
+    return make_result
 
-    def make(**changes: Any) -> RunResult:
-        arms = ("standard", "Ready2Unlearn", "isolated", "re-weighted")
-        training = [
-            {
-                "arm": arm,
-                "epoch": epoch,
-                "seed": seed,
-                "loss": 0.69 * np.exp(-epoch / (14 + 3 * i)) + 0.12 + 0.01 * i + 0.004 * (seed - 12),
-                "validation": None if epoch % 3 else 0.31 * (1 - np.exp(-(epoch + 2) / (9 + 2 * i))) + 0.002 * (seed - 12),
-            }
-            for i, arm in enumerate(arms)
-            for epoch in range(0, 60)
-            for seed in SEEDS
-        ]
-        groups = [
-            {"method": m, "group": g, "n_users": n, "seed": seed, "before": b, "after": b - loss, "retrained": b - 0.002}
-            for g, n, b in (("more active half", 424, 0.352), ("less active half", 425, 0.274), ("tail items", 849, 0.121))
-            for m, loss in (
-                ("standard: gradient ascent", 0.07),
-                ("Ready2Unlearn: gradient ascent", 0.03),
-                ("standard: block Newton", 0.004),
-            )
-            for seed in SEEDS
-        ]
-        costs = [
-            {"method": method, "seconds": seconds * (1 + 0.1 * i), "seed": seed}
-            for method, seconds in (
-                ("EASE: exact down-date", 0.004),
-                ("standard: block Newton", 0.9),
-                ("Ready2Unlearn: gradient ascent", 1.5),
-                ("retrained", 12.5),
-            )
-            for i, seed in enumerate(SEEDS)
-        ]
-        fields: dict[str, Any] = {
-            "name": "2026-05-01-ml-100k",
-            "question": "Ten per cent of the users withdraw. What does the model still know of them, and what did the others lose?",
-            "command": "r2u run --from runs/2026-05-01-ml-100k",
-            "settings": {"model": {"name": "MF", "embedding_dim": 64, "lr": 0.002}, "request": {"share": 0.1, "policy": "top_share"}},
-            "data": {"name": "ml-100k", "n_users": 943, "n_items": 1682, "n_interactions": 100_000, "sha256": "ab" * 32},
-            "split_hashes": {"train": "0123456789abcdef", "test": "fedcba9876543210"},
-            "seeds": list(SEEDS),
-            "rows": make_rows(),
-            "curves": make_curves(),
-            "training": training,
-            "groups": groups,
-            "costs": costs,
-        }
-        return RunResult(**{**fields, **changes})
 
-    return make
+@pytest.fixture(scope="session")
+def page() -> str:
+    """The page of that run."""
+    return render_page(make_result())
