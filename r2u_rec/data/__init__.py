@@ -1,7 +1,7 @@
 """Interactions: read, check, encode, split and sample them."""
 
 from r2u_rec.data.adjacency import read_adjacency
-from r2u_rec.data.append import append
+from r2u_rec.data.appending import append
 from r2u_rec.data.catalogue import Availability, describe, fetch, list_datasets, load_dataset, load_parts
 from r2u_rec.data.filters import compact, k_core, rated_at_least
 from r2u_rec.data.log import InteractionLog

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from r2u_rec.data.cards import Card, Source, card, cards
-from r2u_rec.data.fetch import check_files, fetch_source, kept
+from r2u_rec.data.download import check_files, fetch_source, kept
 from r2u_rec.data.filters import compact, k_core, rated_at_least
 from r2u_rec.data.load import Loaded, folder_source, read_source
 from r2u_rec.data.log import InteractionLog

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from r2u_rec.data.adjacency import read_adjacency
-from r2u_rec.data.append import append
+from r2u_rec.data.appending import append
 from r2u_rec.data.cards import File, Source
 from r2u_rec.data.info import read_info
 from r2u_rec.data.log import InteractionLog

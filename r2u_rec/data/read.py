@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from r2u_rec.data.append import append
+from r2u_rec.data.appending import append
 from r2u_rec.data.columns import Columns
 from r2u_rec.data.encode import Duplicates, encode
 from r2u_rec.data.info import read_info

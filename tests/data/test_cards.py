@@ -1,0 +1,98 @@
+"""Every card can be relied upon: its fields, its checksums, its licence; and a broken card says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from r2u_rec.data import describe, list_datasets
+from r2u_rec.data.cards import Card, cards, read_card
+from r2u_rec.errors import DataError, SettingsError
+
+NAMES = ["ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "gowalla", "yelp2018", "amazon-book", "lastfm", "folder"]
+KINDS = ["folder", "package", "address"]
+REAL = [name for name in NAMES if name != "folder"]
+
+
+@pytest.fixture(params=REAL)
+def card(request: pytest.FixtureRequest) -> Card:
+    return describe(request.param)
+
+
+def test_there_is_a_card_for_each_data_set_and_no_other(checkout: Path) -> None:
+    assert set(cards()) == set(NAMES)
+    assert {path.stem for path in (checkout / "datasets").iterdir()} == set(NAMES)
+
+
+def test_a_card_says_what_it_is_on_which_terms_and_whom_to_cite(card: Card) -> None:
+    for text in (card.title, card.description, card.licence, card.citation, card.note):
+        assert len(text) > 5
+    assert card.terms.startswith("https://")
+    assert set(card.columns) <= {"time", "rating", "user_info", "item_info", "split"}
+
+
+def test_a_card_counts_what_must_be_found(card: Card) -> None:
+    assert {"users", "items", "interactions"} <= set(card.counts)
+    assert card.counts["interactions"] <= card.counts["users"] * card.counts["items"]
+    if card.has_split:
+        assert card.counts["train"] + card.counts["test"] == card.counts["interactions"]
+
+
+def test_sources_stand_in_order_of_preference(card: Card) -> None:
+    kinds = [source.kind for source in card.sources]
+    assert set(kinds) <= set(KINDS)
+    assert kinds == sorted(kinds, key=KINDS.index)
+    assert kinds[0] == "folder"
+    assert "address" in kinds
+
+
+def test_what_is_fetched_has_a_checksum_or_the_card_says_that_none_is_published(card: Card) -> None:
+    for source in card.sources:
+        for promise in [*source.files, *([source.archive] if source.archive else [])]:
+            assert promise.sha256 is None or re.fullmatch("[0-9a-f]{64}", promise.sha256)
+            assert promise.md5 is None or re.fullmatch("[0-9a-f]{32}", promise.md5)
+        if source.kind == "package":
+            assert source.archive is not None
+            assert source.archive.sha256
+            assert all(file.sha256 and file.member for file in source.files)
+            assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", str(source.requirement))
+        if source.kind == "address":
+            checked = source.archive is not None and (source.archive.sha256 or source.archive.md5)
+            assert checked or "no checksums; the counts" in card.note
+            assert all((source.archive.url if source.archive else file.url).startswith("https://") for file in source.files)
+
+
+def test_every_file_that_is_read_is_one_that_is_fetched(card: Card) -> None:
+    roles = ("interactions", "train", "validation", "test", "users", "items")
+    for source in card.sources:
+        read = {source.read[role] for role in roles if role in source.read}
+        fetched = {file.name for file in source.files}
+        assert read <= fetched
+        beside = {name for name in fetched if name.endswith((".user", ".item"))}  # read with the .inter file of the same name
+        assert fetched - read <= beside
+
+
+def test_the_list_shows_every_data_set_and_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R2U_CACHE", str(tmp_path))
+    monkeypatch.delenv("R2U_DATA", raising=False)
+    shown = list_datasets()
+    assert {one.card.name for one in shown} == set(NAMES)
+    assert all(one.place is None for one in shown)
+    assert {one.card.name for one in shown if not one.can_be_fetched} == {"folder"}
+    assert next(one.origin for one in shown if one.card.name == "ml-100k") == "package recbole==1.2.1"
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_name_that_is_not_known_suggests_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"no data set is called 'ml-10k'; did you mean 'ml-100k'\? known are folder, "):
+        describe("ml-10k")
+    with pytest.raises(SettingsError, match=r"no data set is called 'zzz'; known are"):
+        describe("zzz")
+
+
+@pytest.mark.parametrize("text", ["name: [", "just text", "name: x", "{name: x, sources: [{kind: folder}]}"])
+def test_a_broken_card_is_named(text: str) -> None:
+    with pytest.raises(DataError, match=r"^mine\.yaml is no dataset card .* see `Card`"):
+        read_card(text, "mine.yaml")
