@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from r2u_rec.core.step import Step
 from r2u_rec.core.strategies import isolated, phased, reweighted, standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import History, Training
-from r2u_rec.data.catalogue import load_dataset
+from r2u_rec.data.catalogue import load_dataset, load_parts
+from r2u_rec.data.filters import compact, k_core, rated_at_least
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.read import read_log
 from r2u_rec.data.split import Parts, by_time, leave_last_out, random_per_user
@@ -36,22 +38,22 @@ ITEM_TABLES = ("item_*",)
 
 
 def read(data: DataSettings) -> InteractionLog:
-    """Returns the interactions that the settings name, those rated below `min_rating` left out."""
+    """Returns the interactions that the settings name, filtered as they say, codes without gaps."""
+    kept = {"min_rating": data.min_rating, "min_user_records": data.min_user_records, "min_item_records": data.min_item_records}
     if data.path is None:
-        return load_dataset(data.name, min_rating=data.min_rating)
-    columns = {"user": data.user, "item": data.item, "time": data.time, "rating": data.rating}
-    log = read_log(data.path, **columns, separator=data.separator)
-    if data.min_rating is None:
-        return log
-    if log.rating is None:
-        raise SettingsError(
-            f"data.min_rating={data.min_rating} needs ratings, {data.path} has none: set data.rating, or min_rating to null"
-        )
-    return log.take(log.rating >= data.min_rating)
+        return load_dataset(data.name, **kept)
+    if Path(data.path).is_dir():
+        return load_dataset("folder", path=data.path, **kept)
+    log = read_log(data.path, user=data.user, item=data.item, time=data.time, rating=data.rating, separator=data.separator)
+    if data.min_rating is not None:
+        log = rated_at_least(log, data.min_rating)
+    return compact(k_core(log, min_user_records=data.min_user_records, min_item_records=data.min_item_records))
 
 
 def split(log: InteractionLog, data: DataSettings, *, seed: int) -> Parts:
-    """Returns training, validation and test parts."""
+    """Returns training, validation and test parts; the split "given" is read anew and takes no filter."""
+    if data.split == "given":
+        return load_parts("folder", path=data.path) if data.path else load_parts(data.name)
     if data.split == "leave_last_out":
         return leave_last_out(log)
     if data.split == "by_time":
@@ -134,6 +136,13 @@ def trainer(
     """Returns how `arm` trains."""
     step = strategy(arm, s.prepare, revocable, s.training.epochs)
     return GradientTrainer(training(s.training), step, validate, checkpoint, on_history, label=arm)
+
+
+def operator_of(s: Settings) -> str:
+    """Returns `forget.operator`, "auto" resolved by the model."""
+    if s.forget.operator != "auto":
+        return s.forget.operator
+    return "exact" if s.model.name == "ease" else "newton"
 
 
 def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, **trainer_arguments: Any) -> Any:

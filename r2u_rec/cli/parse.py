@@ -106,7 +106,7 @@ def _paired(known: dict[str, Any], argv: list[str]) -> Iterator[str]:
             continue
         key, equals, _ = token[2:].partition("=")
         if key.removesuffix("+") not in known:
-            raise UsageError(f"unknown flag --{key}{_nearest(key, known).replace('mean ', 'mean --')}")
+            raise UsageError(f"unknown flag --{key}{nearest(key, known).replace('mean ', 'mean --')}")
         takes_value = known[key.removesuffix("+")].nargs != 0 and key not in ("help", "print_config")
         if takes_value and not equals and (not waiting or (waiting[-1].startswith("--") and waiting[-1] != "--")):
             raise UsageError(f"--{key} needs a value")
@@ -134,7 +134,7 @@ def _values(argv: Sequence[str], flag: str) -> list[str]:
 def _preset(name: str) -> Path:
     there = presets()
     if name not in there:
-        raise UsageError(f"unknown preset {name!r}{_nearest(name, there)}; there are {', '.join(there)}")
+        raise UsageError(f"unknown preset {name!r}{nearest(name, there)}; there are {', '.join(there)}")
     return there[name]
 
 
@@ -158,10 +158,10 @@ def _check_file(known: dict[str, Any], path: Path) -> None:
             raise UsageError(f"{path}: {name} must hold settings such as '{name}:\\n  ...', got {section!r}")
         for key in (f"{name}.{each}" for each in section) if inner else [str(name)] * (name not in SECTIONS):
             if key not in known:
-                raise UsageError(f"{path}: unknown key {key}{_nearest(key, known)}")
+                raise UsageError(f"{path}: unknown key {key}{nearest(key, known)}")
 
 
-def _nearest(name: str, known: Any) -> str:
+def nearest(name: str, known: Any) -> str:
     """Returns '; did you mean ...?' for the nearest known name, comparing last parts too; empty when nothing is near."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not near:
@@ -179,7 +179,7 @@ def _short(message: str, known: dict[str, Any]) -> str:
     got = next((each.strip().strip("'\"") for each in (value[-1] if value else ()) if each), "")
     hint = getattr(known[found[1]], "_typehint", None) or known[found[1]].type
     choices = [str(each) for kind in _alternatives(hint) for each in (get_args(kind) if get_origin(kind) is Literal else ())]
-    return f"{found[1]} takes {_described(hint)}, got {got!r}{_nearest(got, choices)}"
+    return f"{found[1]} takes {_described(hint)}, got {got!r}{nearest(got, choices)}"
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

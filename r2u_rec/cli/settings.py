@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 Arm: TypeAlias = Literal["standard", "isolated", "reweighted", "phased", "ready2unlearn"]
-Operator: TypeAlias = Literal["newton", "ascent", "retrain", "exact"]
+Operator: TypeAlias = Literal["auto", "newton", "ascent", "retrain", "exact"]
 Bound: TypeAlias = Literal["none", "cap", "chance", "soft"]
 MEASURED = "measured on ml-100k"
 PAPER = "Ready2Unlearn"
@@ -27,14 +27,16 @@ class DataSettings:
     """Which interactions, and how they are split."""
 
     name: str = setting("ml-100k", "a data set of `r2u datasets`")
-    path: str | None = setting(None, "a file of your own in its place: CSV, TSV, Parquet, RecBole .inter")
+    path: str | None = setting(None, "a file or folder of your own in its place: CSV, TSV, Parquet, RecBole .inter")
     user: str = setting("auto", "its user column; auto: the usual names")
     item: str = setting("auto", "its item column")
     time: str | None = setting("auto", "its time column, null for none")
     rating: str | None = setting("auto", "its rating column, null for none")
     separator: str | None = setting(None, "what stands between its columns; null: by the file's ending")
     min_rating: float | None = setting(None, "interactions rated lower are left out")
-    split: Literal["random_per_user", "leave_last_out", "by_time"] = setting("random_per_user", "how to split")
+    min_user_records: int = setting(1, "users with fewer interactions are left out")
+    min_item_records: int = setting(1, "items with fewer interactions are left out")
+    split: Literal["random_per_user", "leave_last_out", "by_time", "given"] = setting("random_per_user", "given: the data set's own split")
     shares: tuple[float, float, float] = setting((0.8, 0.1, 0.1), "of training, validation and test", "LightGCN, RecBole")
 
 
@@ -48,7 +50,7 @@ class ModelSettings:
     loss: Literal["bpr", "bce"] = setting("bpr", "of mf and lightgcn")
     negatives: Literal["uniform", "popularity"] = setting("uniform", "how negatives are drawn")
     n_negatives: int = setting(1, "negatives an interaction", "BPR")
-    reg: float = setting(0.02, "L2 penalty on the vectors of an interaction", MEASURED)
+    reg: float = setting(0.015, "L2 penalty on the vectors of an interaction", MEASURED)
     ease_reg: float = setting(250.0, "ridge of ease", "EASE, section 4")
 
 
@@ -56,14 +58,14 @@ class ModelSettings:
 class TrainingSettings:
     """The optimisation loop of mf and lightgcn."""
 
-    epochs: int = setting(115, "passes over the training part", MEASURED)
+    epochs: int = setting(200, "passes over the training part", MEASURED)
     batch_size: int = setting(8192, "interactions a step", MEASURED)
-    lr: float = setting(2e-3, "learning rate at the start", MEASURED)
+    lr: float = setting(5e-3, "learning rate at the start", MEASURED)
     optimizer: Literal["adam", "adamw", "sgd"] = setting("adam", "adam updates only the rows of a batch")
     weight_decay: float = setting(0.0, "of adamw and sgd")
     schedule: Literal["constant", "linear"] = setting("linear", "of the learning rate", MEASURED)
-    average_share: float = setting(0.0, "share of the epochs, the last ones, whose weights are averaged")
-    validate_every: int = setting(5, "epochs between validations")
+    average_share: float = setting(0.25, "share of the epochs, the last ones, whose weights are averaged", MEASURED)
+    validate_every: int = setting(20, "epochs between validations")
     patience: int | None = setting(None, "validations without a new best before stopping; null: never")
     device: str = setting("cpu", "torch device")
 
@@ -103,12 +105,12 @@ class PrepareSettings:
 class ForgetSettings:
     """How a trained model forgets."""
 
-    operator: Operator = setting("newton", "what `forget` does; exact is for ease")
+    operator: Operator = setting("auto", "what `forget` does; exact is for ease; auto: exact for ease, newton for others")
     length: float | Literal["canaries"] = setting("canaries", "newton: length of the step; canaries: set once at the end of training")
     damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
     n_draws: int = setting(8, "newton: negatives an interaction in the request's gradient")
-    steps: int = setting(20, "ascent: at most so many steps")
-    lr: float = setting(0.1, "ascent: size of a step")
+    steps: int = setting(40, "ascent: at most so many steps")
+    lr: float = setting(2e-3, "ascent: size of a step")
     optimizer: Literal["sgd", "adam"] = setting("sgd", "ascent")
     reduction: Literal["mean", "sum"] = setting("sum", "ascent: of the request's losses")
     tables: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters edited; null: all")
@@ -142,6 +144,9 @@ class EvaluateSettings:
     n_halves: int = setting(5, "random halves of each history")
     arms: tuple[Arm, ...] = setting(("standard", "ready2unlearn"), "run: ways to train")
     operators: tuple[Operator, ...] = setting(("newton", "ascent"), "run: ways to forget")
+    stop_auc: float | None = setting(
+        0.55, "run: ascent stops once the imprint is no higher, so that methods compare at equal imprint; null: all steps"
+    )
     with_ease: bool = setting(True, "run: a row for EASE with exact erasure")
 
 

@@ -1,0 +1,39 @@
+"""The method that a stored run forgets by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from r2u_rec.cli import build
+from r2u_rec.cli.cohorts import Cohorts, revocable_users
+from r2u_rec.cli.settings import Settings
+from r2u_rec.core.protocols import Fitted
+from r2u_rec.errors import CapabilityError
+from r2u_rec.unlearn.block_newton import NewtonMemory
+
+
+def stored_method(s: Settings, fitted: Fitted) -> Any:
+    """Returns the method of `forget.operator` for a run that was trained before.
+
+    What preparation needs when a model is retrained, who is revocable, is scored anew on the run's own records.
+
+    Raises:
+        CapabilityError: the run did not keep what the operator needs.
+        SettingsError: the operator does not fit the model.
+    """
+    operator = build.operator_of(s)
+    if operator == "newton" and s.model.name != "ease":
+        if not isinstance(fitted.memory, NewtonMemory):
+            raise CapabilityError(
+                "this run kept no curvature blocks for forget.operator=newton: train with --forget.operator newton, or use ascent"
+            )
+        s = replace(s, forget=replace(s.forget, length=0.0))  # the length in the memory is used
+    nobody = np.empty(0, dtype=np.int64)
+    scores, revocable = np.full(fitted.records.n_users, np.nan), nobody
+    if operator == "retrain" and s.prepare.arm != "standard":
+        scores = build.scores(fitted.records, s.revocability, seed=s.seed)
+        revocable = revocable_users(fitted.records, scores, s.revocability, seed=s.seed)
+    return build.method(s, s.prepare.arm, operator, Cohorts(scores, revocable, nobody, nobody, nobody, fitted.records))

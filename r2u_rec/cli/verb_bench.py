@@ -1,0 +1,44 @@
+"""r2u bench: the benchmark scripts of a checkout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import r2u_rec
+from r2u_rec.cli.parse import UsageError, nearest
+from r2u_rec.errors import SettingsError
+
+
+def run(argv: Sequence[str]) -> int:
+    """Lists the benchmarks, or runs one with the arguments that follow its name."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: r2u bench --list | r2u bench NAME [arguments of the script]")
+        print("\nRuns a benchmark of the checkout that r2u_rec is installed from.")
+        return 0
+    scripts = benchmarks()
+    if argv[0] == "--list":
+        for name, path in scripts.items():
+            print(f"{name:<24} {_first_line(path)}")
+        return 0
+    if argv[0] not in scripts:
+        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], scripts)}; there are {', '.join(scripts)}")
+    return subprocess.run([sys.executable, str(scripts[argv[0]]), *argv[1:]], check=False).returncode
+
+
+def benchmarks(package: Path | None = None) -> dict[str, Path]:
+    """Returns the benchmark scripts by name; SettingsError when r2u_rec is not installed from a checkout."""
+    checkout = (Path(r2u_rec.__file__).resolve().parent if package is None else package).parent
+    if not (checkout / "pyproject.toml").is_file() or not (checkout / "benchmarks").is_dir():
+        raise SettingsError(
+            "benchmarks are part of a checkout, and this r2u_rec is installed without one: clone the project, then `make install`"
+        )
+    return {path.stem: path for path in sorted((checkout / "benchmarks").glob("*.py")) if path.with_suffix(".yaml").is_file()}
+
+
+def _first_line(path: Path) -> str:
+    import ast
+
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]

@@ -1,0 +1,43 @@
+"""r2u train: a model, prepared for erasure or not, in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from r2u_rec.cli.parse import parse, settings_of, settings_parser
+from r2u_rec.cli.runs import folder_for
+from r2u_rec.cli.settings import write_settings
+
+
+def run(argv: Sequence[str]) -> int:
+    """Trains as `prepare.arm` says and keeps what `forget.operator` needs later."""
+    parser = settings_parser(
+        "train",
+        "Trains a model as prepare.arm says, keeps what forget.operator needs later, and writes a run folder.",
+        ("data", "model", "training", "prepare", "forget", "revocability"),
+    )
+    parser.add_argument("--out", default=None, metavar="FOLDER", help="the run folder; by default runs/train-<date and time>")
+    given = parse(parser, argv)
+    s, out = settings_of(given), folder_for(given.out, "train")
+
+    import json
+
+    from r2u_rec.cli import build
+    from r2u_rec.cli.cohorts import draw_cohorts
+    from r2u_rec.cli.store import save_fitted, written_whole
+
+    with written_whole(out) as part:
+        log = build.read(s.data)
+        parts = build.split(log, s.data, seed=s.seed)
+        cohorts = draw_cohorts(parts.train, build.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
+        epochs: list[dict[str, float]] = []
+        method = build.method(s, s.prepare.arm, build.operator_of(s), cohorts, on_history=lambda history: epochs.extend(history.epochs))
+        fitted = method.fit(build.task(s.model), cohorts.records, seed=s.seed)
+        save_fitted(fitted, part, about={"verb": "train"})
+        write_settings(s, part)
+        (part / "history.json").write_text(json.dumps(epochs, indent=1) + "\n")
+    how = "in closed form" if s.model.name == "ease" else s.prepare.arm
+    print(f"trained {s.model.name} ({how}) on {len(fitted.records)} interactions")
+    print(f"{len(cohorts.holdout) + len(cohorts.strangers)} users were kept out of training (revocability.holdout, strangers_share)")
+    print(f"run folder: {out}")
+    return 0
