@@ -12,6 +12,7 @@ LISTED = 5  # offending rows that a message names
 LATEST = 4102444800  # 2100-01-01 UTC, in seconds: a later time is taken for milliseconds, or for a mistake
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _INTEGER = "regexp_full_match({0}, '0|-?[1-9][0-9]{{0,17}}')"  # one spelling a number: 007 and 1.0 are text
+_FLOAT32 = 3.4e38  # beyond, a 32-bit float is infinite
 _SMALLEST = -(2**62)  # below, a vocabulary keeps the slots of forgotten keys
 
 
@@ -23,23 +24,46 @@ def check(table: Table, time_unit: str = "s") -> tuple[int, dict[str, bool]]:
     """
     if time_unit != "iso" and time_unit not in UNITS:
         raise ValueError(f"time_unit must be one of {', '.join(UNITS)} or iso, got {time_unit!r}")
+    n_rows, integer, clean = _quick_look(table, time_unit)
+    if not clean:
+        _refuse_faults(table, time_unit)
+    if n_rows == 0:
+        raise DataError(f"{table.label} has no rows: there is nothing to read")
+    return n_rows, integer
+
+
+def _quick_look(table: Table, time_unit: str) -> tuple[int, dict[str, bool], bool]:
+    """Number of rows, whether all keys are integers, and whether a few cheap sums prove that there is no fault."""
+    sums = ["count(*)"]
+    for role in ("user", "item"):
+        sums.append(f"count(*) FILTER ({_INTEGER.format(role)})" if table.types[role] == "VARCHAR" else "NULL")
+    numbers = [role for role in ("time", "rating") if role in table.types]
+    for role in numbers:
+        value = seconds_of(table.types[role], time_unit, whole=False) if role == "time" else f'TRY_CAST("{role}" AS DOUBLE)'
+        odd = f"bool_or(contains(\"{role}\", '_'))" if table.types[role] == "VARCHAR" else "false"
+        sums += [f"count({value})", f"min({value})", f"max({value})", odd]
+    n_rows, n_user, n_item, *found = table.rows(f"SELECT {', '.join(sums)} FROM source")[0]
+    integer = {role: n in (None, n_rows) for role, n in (("user", n_user), ("item", n_item))}
+    clean = not table.rejects and n_user == n_rows and n_item == n_rows
+    for at, role in enumerate(numbers):
+        n, smallest, largest, odd = found[4 * at : 4 * at + 4]
+        bounds = (0, LATEST) if role == "time" else (-_FLOAT32, _FLOAT32)
+        clean = clean and n == n_rows and not odd and (n == 0 or bounds[0] <= smallest <= largest < bounds[1])  # NaN is in no bounds
+    return n_rows, integer, clean
+
+
+def _refuse_faults(table: Table, time_unit: str) -> None:
+    """DataError for the rows with a fault, if there are any."""
     reasons = [_reason_of_key(role, table.types[role]) for role in ("user", "item")]
     if "time" in table.types:
         reasons.append(_reason_of_time(table.types["time"], time_unit))
     if "rating" in table.types:
-        reasons.append(_reason_of_number("rating", table.types["rating"], "abs({value}) > 3.4e38", "out of range"))
+        reasons.append(_reason_of_number("rating", table.types["rating"], f"abs({{value}}) >= {_FLOAT32}", "out of range"))
     reason = f"coalesce({', '.join(reasons)})"
-    integers = [_INTEGER.format(role) if table.types[role] == "VARCHAR" else "true" for role in ("user", "item")]
-    met = ", ".join(f'count("{role}")' for role in table.types)  # naming each column makes the reader check each
-    n_rows, n_bad, n_user, n_item, *_ = table.rows(
-        f"SELECT count(*), count({reason}), count(*) FILTER ({integers[0]}), count(*) FILTER ({integers[1]}), {met} FROM source"
-    )[0]
+    n_rows, n_bad = table.rows(f"SELECT count(*), count({reason}) FROM source")[0]
     rejects = table.rejects
     if n_bad or rejects:
         _refuse(table, reason, n_rows, n_bad, rejects)
-    if n_rows == 0:
-        raise DataError(f"{table.label} has no rows: there is nothing to read")
-    return n_rows, {"user": n_user == n_rows, "item": n_item == n_rows}
 
 
 def refuse_rows(table: Table, what: str, rows: Sequence[tuple[int, str]], n_bad: int, remedy: str) -> NoReturn:
@@ -122,10 +146,12 @@ def _reason_of_time(kind: str, unit: str) -> str:
     return _reason_of_number("time", kind, outside, f"out of range (1970 to 2099, in {unit}; time_unit tells another unit)")
 
 
-def seconds_of(kind: str, unit: str) -> str:
-    """SQL of the time in whole seconds since 1970-01-01 UTC; a date without a zone is taken for UTC."""
+def seconds_of(kind: str, unit: str, *, whole: bool = True) -> str:
+    """SQL of the time in (whole) seconds since 1970-01-01 UTC; a date without a zone is taken for UTC."""
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return 'CAST(floor(epoch("time")) AS BIGINT)'
-    if unit == "iso":
-        return 'CAST(floor(epoch(TRY_CAST("time" AS TIMESTAMP))) AS BIGINT)'
-    return f'CAST(floor(TRY_CAST("time" AS DOUBLE) / {UNITS[unit]}) AS BIGINT)'
+        seconds = 'epoch("time")'
+    elif unit == "iso":
+        seconds = 'epoch(TRY_CAST("time" AS TIMESTAMP))'
+    else:
+        seconds = f'TRY_CAST("time" AS DOUBLE) / {UNITS[unit]}'
+    return f"CAST(floor({seconds}) AS BIGINT)" if whole else seconds

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,9 +79,10 @@ class Table:
         return out
 
 
-def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
+def connect() -> duckdb.DuckDBPyConnection:
     """Returns a database in memory that keeps the order of files and stays small."""
-    connection = duckdb.connect(config={"threads": threads, "memory_limit": "700MB", "preserve_insertion_order": True})
+    settings: dict[str, Any] = {"threads": min(4, os.cpu_count() or 1), "memory_limit": "700MB", "temp_directory": tempfile.gettempdir()}
+    connection = duckdb.connect(config=settings | {"preserve_insertion_order": True})
     connection.execute("SET python_enable_replacements = false")  # no names of Python variables in queries
     connection.execute("SET enable_progress_bar = false")  # it would write to standard output
     return connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 from r2u_rec.data.columns import Columns
@@ -63,12 +64,13 @@ def open_text(path: Path, text: TextFormat, columns: Columns | None) -> Table:
 
 
 def _header(path: Path, separator: str, quote: str, encoding: str) -> list[str]:
-    with opened(path) as file:
-        line = file.readline()
     try:
-        first = line.decode("utf-8-sig" if encoding == "utf-8" else encoding).rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, line 1: the header is not {encoding} ({error.reason}): convert the file, or name its encoding") from error
+        with opened(path) as file:
+            first = (file.readline().decode("utf-8-sig") if encoding == "utf-8" else TextIOWrapper(file, encoding).readline()).rstrip(
+                "\r\n"
+            )
+    except UnicodeError as error:
+        raise DataError(f"{path}, line 1: the header is not {encoding} ({error}): convert the file, or name its encoding") from error
     simple = len(separator) > 1 or not quote
     names = first.split(separator) if simple else next(csv.reader([first], delimiter=separator, quotechar=quote), [])
     if _is_atomic(path):

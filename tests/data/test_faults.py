@@ -69,9 +69,19 @@ def test_bytes_that_are_not_utf8_are_listed_with_their_line(tmp_path: Path) -> N
     assert "line 1: the header is not utf-8" in refusal(tmp_path, b"user,it\xe9m\n1,a\n")
 
 
-def test_another_encoding_can_be_named(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_bytes(b"user,item\n2,caf\xe9\n")
-    assert read_log(tmp_path / "log.csv", text=TextFormat(encoding="latin-1")).item_keys.key(0) == "café"
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_another_encoding_can_be_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "log.csv").write_bytes("user,item\n2,café\n".encode(encoding))
+    assert read_log(tmp_path / "log.csv", text=TextFormat(encoding=encoding)).item_keys.key(0) == "café"
+
+
+def test_a_quote_that_is_never_closed_and_a_line_without_end_are_listed(tmp_path: Path) -> None:
+    assert "line 3: unquoted value" in refusal(tmp_path, 'user,item\n1,1\n"2,2\n3,3\n')
+    assert "line 2: line size over maximum" in refusal(tmp_path, f"user,item\n1,{'a' * 3_000_000}\n2,2\n")
+
+
+def test_a_key_with_a_nul_character_is_refused(tmp_path: Path) -> None:
+    assert "line 2: item holds a NUL character" in refusal(tmp_path, b"user,item\n1,\x00a\n2,b\n")
 
 
 def test_blank_lines_and_quoted_line_ends_make_row_numbers_of_line_numbers(tmp_path: Path) -> None:
