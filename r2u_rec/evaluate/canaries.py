@@ -6,8 +6,7 @@ mean fold-in AUC equals what is expected of people who were never trained is kep
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +18,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.imprint import FoldInProbe, FoldsIn
+from r2u_rec.evaluate.proxies import item_neighbours, item_regression
 
-N_NEIGHBOURS = 200
 MIN_STRANGERS = 20
 
 
@@ -48,36 +46,13 @@ class Expected:
     n_strangers: int
 
 
-@dataclass(frozen=True, eq=False)
-class ItemNeighbours:
-    """Ranks items by their cosine to the items of a history; `similarity` is (n_items, n_items) CSR."""
-
-    similarity: sparse.csr_array
-
-    def fold_in(self, histories: sparse.csr_array) -> NDArray[np.float32]:
-        """Returns (m, n_items) summed similarities."""
-        return np.asarray((histories @ self.similarity).toarray(), dtype=np.float32)
-
-
-def item_neighbours(training: sparse.csr_array, n_neighbours: int = N_NEIGHBOURS) -> ItemNeighbours:
-    """Returns the item-item cosine model of `training` (n_users, n_items), fitted by implicit on one thread."""
-    from implicit.nearest_neighbours import CosineRecommender  # slow to import: only who needs it pays
-    from implicit.utils import ParameterWarning
-
-    with threadpool_limits(1, "blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ParameterWarning)  # it converts a matrix that it made itself, and warns of it
-        model = CosineRecommender(K=min(n_neighbours, training.shape[1]), num_threads=1)
-        model.fit(sparse.csr_matrix(training, dtype=np.float64), show_progress=False)
-    return ItemNeighbours(sparse.csr_array(model.similarity))
-
-
 class Expectation:
     """Predicts the fold-in AUC that canaries would have under a model if they had never been trained on.
 
     A ridge regression on never-trained users (strangers) learns their AUC under the model from the log length of the
-    history, the mean and spread of the log popularity of its items, and how well an item-neighbour model ranks one half
-    from the other. Popularity and neighbours are those of the training data at release without the canaries, so that
-    canaries look as strangers do. What is left of bias is estimated by cross-fitting and taken off.
+    history, the mean and spread of the log popularity of its items, and how well two cheap models, item neighbours and
+    an item regression, rank one half from the other. Popularity and cheap models are those of the training data at release
+    without the canaries, so that canaries look as strangers do. What is left of bias is estimated by cross-fitting and taken off.
     """
 
     def __init__(self, canaries: FoldInProbe, strangers: FoldInProbe, training: sparse.csr_array, *, ridge: float = 1.0, seed: int) -> None:
@@ -108,10 +83,10 @@ class Expectation:
         kept[canaries.users] = 0
         without = sparse.csr_array(sparse.diags_array(kept) @ training)
         without.eliminate_zeros()
-        neighbours = item_neighbours(without)
+        proxies: list[FoldsIn] = [item_neighbours(without), item_regression(without)]
         item_counts = np.asarray(without.sum(axis=0)).ravel()
         self._strangers = strangers
-        self._of_strangers, self._of_canaries = (_features(probe, neighbours, item_counts) for probe in (strangers, canaries))
+        self._of_strangers, self._of_canaries = (_features(probe, proxies, item_counts) for probe in (strangers, canaries))
         self._weights = _likeness(self._of_strangers, self._of_canaries)
         self._folds = KFold(10, shuffle=True, random_state=seed)
         self._regression = make_pipeline(StandardScaler(), Ridge(alpha=ridge))
@@ -138,13 +113,13 @@ def expected_auc(
     return Expectation(canaries, strangers, training, ridge=ridge, seed=seed).under(released)
 
 
-def _features(probe: FoldInProbe, neighbours: ItemNeighbours, item_counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Returns (n, 4): log length, mean and spread of log popularity, AUC of the item neighbours on the same halves."""
+def _features(probe: FoldInProbe, proxies: Sequence[FoldsIn], item_counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns (n, 3 + n_proxies): log length, mean and spread of log popularity, AUC of each proxy on the same halves."""
     histories, lengths = probe.histories, np.diff(probe.histories.indptr)
     log_popularity = np.log1p(item_counts)
     mean = (histories @ log_popularity) / lengths
     spread = np.sqrt(np.maximum((histories @ np.square(log_popularity)) / lengths - np.square(mean), 0))
-    return np.stack([np.log(lengths), mean, spread, probe.measure(neighbours).fa], axis=1)
+    return np.stack([np.log(lengths), mean, spread, *(probe.measure(proxy).fa for proxy in proxies)], axis=1)
 
 
 def _likeness(of_strangers: NDArray[np.float64], of_canaries: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from evaluate_toys import Neighbours, noisy, random_histories, remembering
 from scipy import sparse
+from sklearn.linear_model import Ridge
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.canaries import Expectation, choose_length, expected_auc, item_neighbours
+from r2u_rec.evaluate.canaries import Expectation, choose_length, expected_auc
 from r2u_rec.evaluate.imprint import FoldInProbe
+from r2u_rec.evaluate.proxies import item_neighbours, item_regression
 
 N_ITEMS = 60
 HISTORIES = random_histories(80, N_ITEMS, seed=4)
@@ -124,11 +126,29 @@ def test_the_canaries_own_histories_do_not_reach_their_expectation():
 
 
 def test_the_item_neighbours_are_cosines():
-    training = themed(50, seed=3)
-    similarity = item_neighbours(training).similarity.toarray()
-    dense = training.toarray()
+    dense = themed(50, seed=3).toarray()
     norms = np.maximum(np.linalg.norm(dense, axis=0), 1e-12)
+    similarity = item_neighbours(sparse.csr_array(dense)).similarity.toarray()
     np.testing.assert_allclose(similarity, dense.T @ dense / norms[:, None] / norms, atol=1e-6)
+
+
+def test_the_item_regression_is_a_ridge_of_each_item_on_the_others():
+    dense = themed(50, seed=3).toarray()
+    weights = item_regression(sparse.csr_array(dense), reg=5.0).weights
+    for item in (0, 17):
+        others = np.delete(np.arange(N_ITEMS), item)
+        np.testing.assert_allclose(
+            weights[others, item], Ridge(alpha=5.0, fit_intercept=False).fit(dense[:, others], dense[:, item]).coef_, atol=1e-9
+        )
+        assert weights[item, item] == 0
+
+
+def test_a_large_catalogue_is_regressed_on_its_most_popular_items():
+    histories = sparse.csr_array(np.array([[1, 1, 0, 1], [1, 0, 0, 1], [0, 1, 0, 1], [1, 1, 1, 0]]))
+    model = item_regression(histories, reg=1.0, largest=3)
+    assert model.items.tolist() == [0, 1, 3]
+    assert (model.fold_in(histories)[:, 2] == 0).all()
+    assert (model.fold_in(histories)[:, [0, 1, 3]] != 0).all()
 
 
 def test_an_expectation_without_support_is_refused():
