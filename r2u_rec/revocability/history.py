@@ -12,7 +12,7 @@ from scipy import sparse
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError
 
-CHUNK_ROWS = 1 << 19
+CHUNK_ROWS = 1 << 17
 """Rows handled at once: small enough for the processor's cache, large enough that Python's own share does not show."""
 
 
@@ -21,11 +21,11 @@ class Histories:
     """The rows of a log, grouped by user and ascending in time inside each group.
 
     Attributes:
-        rows: (n,) int64 positions in the log; equal times keep the order of the log.
+        rows: (n,) positions in the log, int32 or int64; equal times keep the order of the log.
         start: (n_users + 1,) int64; user u owns rows[start[u]:start[u + 1]].
     """
 
-    rows: NDArray[np.int64]
+    rows: NDArray[np.integer]
     start: NDArray[np.int64]
 
     def chunks(self, max_rows: int = CHUNK_ROWS) -> Iterator[tuple[int, int]]:
@@ -62,7 +62,7 @@ def histories(log: InteractionLog) -> Histories:
     """
     time = times_of(log)
     rows, start = grouped(log.user, log.n_users)
-    ordered = Histories(rows, start)
+    ordered = Histories(rows, start.astype(np.int64))
     for first, last in ordered.chunks():
         here = slice(start[first], start[last])
         order = sorted_within(log.user[rows[here]], time[rows[here]])
@@ -70,15 +70,16 @@ def histories(log: InteractionLog) -> Histories:
     return ordered
 
 
-def grouped(group: NDArray[np.integer], n_groups: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns the positions in order of their group, (n,), and where each group starts, (n_groups + 1,).
+def grouped(group: NDArray[np.integer], n_groups: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Returns the positions in order of their group, (n,), and where each group starts, (n_groups + 1,); int32 where that is enough.
 
     The order inside a group is kept. Transposing a sparse matrix with one entry a row is a counting sort: linear, and
     several times faster than sorting.
     """
     n = len(group)
-    members = sparse.csr_array((np.ones(n, dtype=np.int8), group, np.arange(n + 1)), shape=(n, n_groups)).tocsc()
-    return members.indices.astype(np.int64), members.indptr.astype(np.int64)
+    start = np.arange(n + 1, dtype=np.int32 if n < np.iinfo(np.int32).max else np.int64)
+    members = sparse.csr_array((np.ones(n, dtype=np.int8), group, start), shape=(n, n_groups)).tocsc()
+    return members.indices, members.indptr
 
 
 def sorted_within(group: NDArray[np.integer], key: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -61,12 +61,16 @@ def evolving_interest(
         if value < bound:
             raise SettingsError(f"{name} must be at least {bound}, got {value}")
     ordered = histories(log) if ordered is None else ordered
-    profile = item_profile(log, categories, separator=separator)
+    # items of the same categories are one kind: the table of kinds stays in the processor's cache, that of items would not
+    kinds, kind_of = np.unique(item_profile(log, categories, separator=separator), axis=0, return_inverse=True)
+    kind_of = kind_of.astype(np.int32)
     out = np.zeros(log.n_users)
 
     def score_(users: tuple[int, int]) -> None:
         rng = stream(seed, "random halves", users[0])
-        out[users[0] : users[1]] = _z_scores(log, ordered, users, profile, n_shuffles, rng)
+        first, last = ordered.start[users[0]], ordered.start[users[1]]
+        kind = kind_of[log.item[ordered.rows[first:last]]]
+        out[users[0] : users[1]] = _z_scores(kind, ordered.start[users[0] : users[1] + 1] - first, kinds, n_shuffles, rng)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(score_, ordered.chunks()))
@@ -75,34 +79,36 @@ def evolving_interest(
 
 
 def _z_scores(
-    log: InteractionLog, ordered: Histories, users: tuple[int, int], profile: NDArray[np.float64], n_shuffles: int, rng: np.random.Generator
+    kind: NDArray[np.int32], start: NDArray[np.int64], kinds: NDArray[np.float64], n_shuffles: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(users in the chunk,) z-scores. A shuffle of all rows, grouped by user again, gives each user a random order."""
-    start = ordered.start[users[0] : users[1] + 1] - ordered.start[users[0]]
-    item = log.item[ordered.rows[ordered.start[users[0]] : ordered.start[users[1]]]]
-    if len(item) == 0:
-        return np.zeros(users[1] - users[0])
+    """(n_users,) z-scores of the users who own kind[start[u]:start[u + 1]], in order of time.
+
+    A shuffle of all rows, grouped by user again, gives each user a random order.
+    """
+    if len(kind) == 0:
+        return np.zeros(len(start) - 1)
     n_half = np.diff(start) // 2
-    user = np.repeat(np.arange(len(n_half)), np.diff(start))
-    chosen = np.flatnonzero(np.arange(len(item)) - start[user] < n_half[user])  # the first half of each user, in any order
+    user = np.repeat(np.arange(len(n_half), dtype=np.int32), np.diff(start))
+    chosen = np.flatnonzero(np.arange(len(kind)) - start[user] < n_half[user])  # the first half of each user, in any order
     half_start = np.concatenate([[0], np.cumsum(n_half)])
 
-    total = _sums(item, start, profile)
-    observed = _divergence(_sums(item[chosen], half_start, profile), total)
+    total = _sums(kind, start, kinds)
+    observed = _divergence(_sums(kind[chosen], half_start, kinds), total)
     drawn = np.empty((n_shuffles, len(n_half)))
+    row = np.arange(len(kind), dtype=np.int32)
     for shuffle in drawn:
-        mixed = rng.permutation(len(item))
+        mixed = rng.permutation(row)
         order = mixed[grouped(user[mixed], len(n_half))[0]]
-        shuffle[:] = _divergence(_sums(item[order[chosen]], half_start, profile), total)
+        shuffle[:] = _divergence(_sums(kind[order[chosen]], half_start, kinds), total)
     mean, sd = drawn.mean(axis=0), drawn.std(axis=0, ddof=1)
     told = sd > 1e-9
     return np.where(told, (observed - mean) / np.where(told, sd, 1.0), 0.0)
 
 
-def _sums(item: NDArray[np.int32], start: NDArray[np.int64], profile: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sums(kind: NDArray[np.int32], start: NDArray[np.int64], kinds: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n_users, n_categories) how many of each user's items fall into each category."""
-    members = sparse.csr_array((np.ones(len(item)), item, start), shape=(len(start) - 1, len(profile)))
-    return np.asarray(members @ profile)
+    members = sparse.csr_array((np.ones(len(kind)), kind, start), shape=(len(start) - 1, len(kinds)))
+    return np.asarray(members @ kinds)
 
 
 def _divergence(first: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
