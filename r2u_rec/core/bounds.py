@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from r2u_rec.errors import SettingsError
 
 Bound = Literal["none", "cap", "chance", "soft"]
+BOUNDS = get_args(Bound)
 
 
 def bounded(losses: Tensor, bound: Bound, level: float | None) -> Tensor:
@@ -23,8 +24,10 @@ def bounded(losses: Tensor, bound: Bound, level: float | None) -> Tensor:
         level: the bound in nats; needed by all but "none". For "chance" it is the loss of a model that knows nothing.
 
     Raises:
-        SettingsError: a bound that needs a level has none, or the level is not positive.
+        SettingsError: an unknown bound, or one that needs a level and has none above 0.
     """
+    if bound not in BOUNDS:
+        raise SettingsError(f"bound must be one of {', '.join(BOUNDS)}, got {bound!r}")
     if bound == "none":
         return losses
     if level is None or not level > 0:

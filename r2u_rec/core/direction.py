@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from r2u_rec.core.rowwise import touched_rows
 from r2u_rec.errors import SettingsError
 
 Geometry = Literal["gradient", "sign", "normalised"]
+GEOMETRIES = get_args(Geometry)
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Planned:
     Attributes:
         steps: ascent steps planned.
         size: length of one of them (the unlearner's learning rate).
-        factor: how much farther to look; 1.5 is where prototypes on images worked best.
+        factor: how much farther to look; 1.5 worked best in prototypes.
     """
 
     steps: int
@@ -57,8 +58,9 @@ def shaped(gradient: Mapping[str, Tensor], geometry: Geometry) -> dict[str, Tens
     if geometry == "sign":
         return {name: _mapped(g, torch.sign) for name, g in summed.items()}
     if geometry == "normalised":
-        total = torch.stack([_values(g).square().sum() for g in summed.values()]).sum().sqrt().clamp_min(1e-30)
-        return {name: _mapped(g, lambda v: v / total) for name, g in summed.items()}
+        total = torch.stack([_values(g).square().sum() for g in summed.values()]).sum()
+        length = total.clamp_min(torch.finfo(total.dtype).tiny).sqrt()  # clamped first: the root has no derivative at 0
+        return {name: _mapped(g, lambda v: v / length) for name, g in summed.items()}
     raise SettingsError(f"geometry must be 'gradient', 'sign' or 'normalised', got {geometry!r}")
 
 
@@ -73,8 +75,7 @@ def _values(g: Tensor) -> Tensor:
     return g._values() if g.is_sparse else g
 
 
-def _mapped(g: Tensor, change: object) -> Tensor:
-    assert callable(change)
+def _mapped(g: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     if not g.is_sparse:
-        return torch.as_tensor(change(g))
+        return change(g)
     return torch.sparse_coo_tensor(g._indices(), change(g._values()), g.shape, is_coalesced=True, check_invariants=False)

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from r2u_rec.core.bounds import Bound
-from r2u_rec.core.direction import Geometry, Planned
+from r2u_rec.core.bounds import BOUNDS, Bound
+from r2u_rec.core.direction import GEOMETRIES, Geometry, Planned
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 
@@ -77,6 +77,16 @@ class Preparation:
             raise SettingsError(f"alpha must be >= 0, got {self.length}: the inner step is an ascent")
         if self.order not in (1, 2):
             raise SettingsError(f"order must be 1 or 2, got {self.order}")
+        for name, known in (("geometry", GEOMETRIES), ("bound", BOUNDS), ("alpha_unit", ("request", "record"))):
+            if getattr(self, name) not in known:
+                raise SettingsError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.bound in ("cap", "soft") and not (self.bound_level is not None and self.bound_level > 0):
+            raise SettingsError(
+                f"bound={self.bound!r} needs bound_level > 0, got {self.bound_level}: give the loss in nats at which forgetting is enough"
+            )
+        start, stop = self.epochs if isinstance(self.epochs, tuple) else (0, 1 if self.epochs is None else self.epochs)
+        if not 0 <= start < stop:
+            raise SettingsError(f"epochs must be a number >= 1 or a stage (start, stop) with 0 <= start < stop, got {self.epochs}")
         if self.every < 1:
             raise SettingsError(f"every must be >= 1, got {self.every}: 1 prepares at each step")
         if self.n_forget is not None and self.n_forget < 1:

@@ -25,7 +25,11 @@ class Progress:
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Rich
 
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}  {task.fields[rate]:,.0f} records/s"))
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("loss {task.fields[loss]:.4f}  {task.fields[rate]:,.0f} records/s"),
+            )
             self._bar = Rich(*columns, TimeRemainingColumn(), console=Console(stderr=True))
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=self._n_steps, loss=float("nan"), rate=0.0)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from r2u_rec.ids import Ids
 
+
 class Records(Protocol):
-    """An immutable table of training records: interactions, images, documents."""
+    """An immutable table of training records, whatever they are."""
 
     @property
     def ids(self) -> Ids: ...
@@ -23,6 +24,7 @@ class Records(Protocol):
 
 R = TypeVar("R", bound=Records, contravariant=True)
 B = TypeVar("B")
+C = TypeVar("C", contravariant=True)
 
 
 class Task(Protocol[R, B]):
@@ -57,10 +59,10 @@ class Concatenates(Protocol[B]):
 
 
 @runtime_checkable
-class Regularised(Protocol[B]):
+class Regularised(Protocol[C]):
     """A task whose objective has a penalty beside the loss."""
 
-    def objective(self, model: nn.Module, batch: B) -> tuple[Tensor, Tensor]:
+    def objective(self, model: nn.Module, batch: C) -> tuple[Tensor, Tensor]:
         """Returns (n,) losses as `losses` gives them and (n,) penalties, from one forward pass."""
         ...
 

@@ -6,6 +6,7 @@ records, g0 to g3 the gradients, alpha the inner rate, lambda1 to lambda3 the we
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from r2u_rec.core.direction import displaced_names, shaped
 from r2u_rec.core.displaced import displaced
 from r2u_rec.core.preparation import Preparation
 from r2u_rec.core.protocols import Concatenates, HasChance, Split
+from r2u_rec.core.running import digest
 from r2u_rec.core.step import StepInput, Terms, member, objective
 from r2u_rec.core.strategies import standard
 from r2u_rec.errors import CapabilityError, SettingsError
@@ -28,7 +30,8 @@ from r2u_rec.ids import Ids
 class Ready2Unlearn:
     """The step of Algorithm 1 in prepared steps, and the standard step in all others.
 
-    It keeps nothing but the adaptive scale of its forward-looking weights, when one is given.
+    It keeps nothing but the adaptive scale of its forward-looking weights, when one is given; each instance begins with a
+    copy of what it is given, so that one fit does not colour the next.
 
     Args:
         split: revocable, stable and recovery ids, restricted to the records trained on.
@@ -42,12 +45,13 @@ class Ready2Unlearn:
     def __init__(self, split: Split, preparation: Preparation, adaptive: Adaptive | None = None) -> None:
         for name, ids, needed in (
             ("forget", split.forget, True),
-            ("retain", split.retain, preparation.lambda1 > 0 and preparation.request is None),
+            ("retain", split.retain, (preparation.lambda1 > 0 and preparation.request is None) or preparation.balanced),
             ("recovery", split.recovery, preparation.lambda2 > 0),
         ):
             if needed and len(ids) == 0:
                 raise SettingsError(f"split.{name} is empty, and Ready2Unlearn draws from it: choose records for it or set its weight to 0")
-        self.split, self.preparation, self.adaptive = split, preparation, adaptive
+        self.split, self.preparation = split, preparation
+        self.adaptive = None if adaptive is None else replace(adaptive)
 
     def __call__(self, s: StepInput) -> Terms:
         p = self.preparation
@@ -71,6 +75,8 @@ class Ready2Unlearn:
     def _draw(self, s: StepInput) -> tuple[Ids, Ids, Ids, Ids, Ids]:
         p, rng = self.preparation, s.rng
         request = self.split.forget if p.request is None else p.request(rng)
+        if len(request) == 0:
+            raise SettingsError("the simulated request holds 0 records: let request(rng) return the ids of at least one")
         x_f = request if p.n_forget is None else _sample(request, p.n_forget, rng)
         if p.request is None:
             x_r = _sample(self.split.retain, p.n_retain, rng) if p.lambda1 > 0 else _nothing()
@@ -90,11 +96,23 @@ class Ready2Unlearn:
             self.adaptive.observe(value)
 
     def state_dict(self) -> dict[str, Any]:
-        return {} if self.adaptive is None else {"scale": self.adaptive.scale}
+        """Returns the adaptive scale, and a mark of the settings it was reached with."""
+        return {"mark": self._mark(), "scale": 1.0 if self.adaptive is None else self.adaptive.scale}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes the scale up again; SettingsError when it was reached with another split or other settings."""
+        if state["mark"] != self._mark():
+            raise SettingsError(
+                "the checkpoint belongs to another split or preparation: delete it, or repeat the settings it was made with"
+            )
         if self.adaptive is not None:
             self.adaptive.scale = float(state["scale"])
+
+    def _mark(self) -> str:
+        preparation = replace(self.preparation, request=None, n_forget=self.preparation.n_forget or 1)  # a function has no lasting name
+        adaptive = None if self.adaptive is None else replace(self.adaptive, scale=1.0)
+        whole = self.preparation.n_forget is None
+        return digest(self.split.forget, self.split.retain, self.split.recovery, preparation, whole, adaptive)
 
 
 class Weights(NamedTuple):
@@ -138,7 +156,7 @@ def first_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pre
         parts = [(batch_f, len(x_f)), *((s.batch(ids), len(ids)) for ids in (x_r, x_rc) if len(ids))]
         at_hat = _forward(s.task, s.model, parts)
         future = -w.l0 * bounded(at_hat[0][0], p.bound, level).mean()  # line 6: g0
-        for weight, (_, values) in zip([l for l, ids in ((w.l1, x_r), (w.l2, x_rc)) if len(ids)], at_hat[1:], strict=True):
+        for weight, (_, values) in zip([each for each, ids in ((w.l1, x_r), (w.l2, x_rc)) if len(ids)], at_hat[1:], strict=True):
             future = future + weight * values.mean()  # lines 7 and 8: g1, g2
         future.backward()  # type: ignore[no-untyped-call]
     return _terms(values_x, losses_f, at_hat[0][0], future)
@@ -160,7 +178,9 @@ def second_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pr
     ascent = torch.autograd.grad(losses_f.mean(), [theta[n] for n in names], create_graph=True, allow_unused=True)
     gradient = {n: g for n, g in zip(names, ascent, strict=True) if g is not None}
     if any(g.is_sparse for g in gradient.values()):
-        raise CapabilityError("order=2 differentiates through the inner step, which sparse gradients do not allow: build the model with sparse=False")
+        raise CapabilityError(
+            "order=2 differentiates through the inner step, which sparse gradients do not allow: build the model with sparse=False"
+        )
     hat = {**theta, **{n: theta[n] + alpha * d for n, d in shaped(gradient, p.geometry).items()}}
     buffers = {n: b.clone() for n, b in whole.named_buffers()}
 
@@ -176,7 +196,7 @@ def second_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pr
     total = future + w.l3 * values_x.mean()
     if p.delta:
         total = total + w.l0 * bounded(losses_f, p.bound, level).mean()
-    total.backward()  # type: ignore[no-untyped-call]
+    total.backward()
     return _terms(values_x, losses_f, hat_f, future)
 
 
@@ -197,7 +217,7 @@ def _forward(task: Any, model: nn.Module, parts: list[tuple[Any, int]]) -> list[
         return [objective(task, model, batch) for batch, _ in parts]
     sizes = [n for _, n in parts]
     losses, values = objective(task, model, task.concatenate([batch for batch, _ in parts]))
-    return list(zip(losses.split(sizes), values.split(sizes), strict=True))
+    return list(zip(torch.split(losses, sizes), torch.split(values, sizes), strict=True))
 
 
 def _terms(values_x: Tensor, losses_f: Tensor, hat_f: Tensor, future: Tensor) -> Terms:

@@ -35,7 +35,7 @@ class RowwiseAdam(torch.optim.Optimizer):
     A parameter with a sparse gradient (an embedding with `sparse=True`) moves only the rows that the gradient names,
     moments included, so that a step costs what the batch touches, whatever the size of the table. Rows keep their
     moments while they are not touched ("lazy" Adam, as torch's SparseAdam); bias correction counts the
-    parameter's steps. A dense gradient gives the ordinary Adam step.
+    parameter's steps, and eps is added after it as Adam does (SparseAdam adds it before). A dense gradient gives the ordinary Adam step.
 
     Args:
         params: parameters or parameter groups.

@@ -30,7 +30,7 @@ def reweighted(forget: Ids, weight: float) -> Step:
         raise SettingsError(f"weight of revocable records must lie in [0, 1], got {weight}")
 
     def step(s: StepInput) -> Terms:
-        losses, values = objective(s.task, s.model, s.batch(s.ids))
+        _, values = objective(s.task, s.model, s.batch(s.ids))
         weights = torch.where(torch.from_numpy(member(s.ids, forget)), weight, 1.0).to(values)
         if len(values) != len(s.ids):
             raise SettingsError(f"re-weighting needs one loss a record, got {len(values)} losses for {len(s.ids)} records")
@@ -67,20 +67,27 @@ def phased(forget: Ids, share: float = 0.5) -> Step:
 def isolated(forget: Ids, shared: Sequence[str]) -> Step:
     """Returns the step in which revocable records never write the parameters `shared` (shell patterns of names).
 
-    What revocable records own alone (their own rows) still learns from them; what everyone is served from does not.
+    What revocable records own alone (their own rows) still learns from them; what everyone is served from does not. Each
+    kind of record has a forward pass of its own: in a joint one the rows that revocable records meet would appear in
+    the gradient with the value zero, and an optimiser with momentum would move them. A model that passes messages between
+    records (a graph) isolates parameters, not what it computes from them.
     """
 
     def step(s: StepInput) -> Terms:
-        _, values = objective(s.task, s.model, s.batch(s.ids))
-        revocable = torch.from_numpy(member(s.ids, forget)).to(values.device)
+        revocable = member(s.ids, forget)
         own = [p for name, p in s.model.named_parameters() if not any(fnmatch.fnmatchcase(name, pattern) for pattern in shared)]
         if len(own) == sum(1 for _ in s.model.parameters()):
             names = [name for name, _ in s.model.named_parameters()]
             raise SettingsError(f"shared={list(shared)} matches no parameter: name some of {names}")
-        loss_f = (values * revocable).sum() / len(values)
-        loss_r = (values * ~revocable).sum() / len(values)
-        loss_f.backward(inputs=[p for p in own if p.requires_grad], retain_graph=True)  # type: ignore[no-untyped-call]
-        loss_r.backward()  # type: ignore[no-untyped-call]
-        return {"loss": (loss_f + loss_r).detach()}
+        total = torch.zeros((), device=s.device)
+        for ids, writes in ((s.ids[~revocable], None), (s.ids[revocable], [p for p in own if p.requires_grad])):
+            if len(ids) == 0:
+                continue
+            _, values = objective(s.task, s.model, s.batch(ids))
+            loss = values.mean() * (len(ids) / len(s.ids))  # a record weighs what it weighs in a standard step
+            if writes is None or writes:
+                loss.backward(inputs=writes)  # type: ignore[no-untyped-call]
+            total = total + loss.detach()
+        return {"loss": total}
 
     return step

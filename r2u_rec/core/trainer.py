@@ -42,7 +42,7 @@ class GradientTrainer:
 
     def train(self, task: Any, records: Any, *, seed: int) -> nn.Module:
         """Returns a fresh model fitted to `records`; the same seed gives the same bytes."""
-        model = task.model(records, seed=seed)
+        model: nn.Module = task.model(records, seed=seed)
         history = fit_(
             model,
             task,

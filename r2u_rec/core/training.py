@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,13 +14,20 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from r2u_rec.core.checkpoint import fingerprint, read_checkpoint, write_checkpoint
+from r2u_rec.core.checkpoint import fingerprint, read_checkpoint, remove_checkpoint, write_checkpoint
+from r2u_rec.core.interrupt import quiet_interrupt
 from r2u_rec.core.progress import Progress
 from r2u_rec.core.rowwise import RowwiseAdam
-from r2u_rec.core.step import Observes, Stateful, Step, StepInput
+from r2u_rec.core.running import Position, Running, kind_of
+from r2u_rec.core.step import Observes, Step, StepInput
 from r2u_rec.core.strategies import standard
 from r2u_rec.errors import DivergenceError, SettingsError
+from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "linear")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,20 @@ class Training:
         for name in ("epochs", "batch_size", "accumulate", "validate_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be >= 1, got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise SettingsError(f"lr must be > 0, got {self.lr}")
+        if not (self.lr > 0 and math.isfinite(self.lr)):
+            raise SettingsError(f"lr must be > 0 and finite, got {self.lr}")
+        if self.weight_decay < 0 or (self.weight_decay > 0 and self.optimizer == "adam"):
+            raise SettingsError(
+                f"weight_decay must be 0 with optimizer='adam' and >= 0 with the others, got {self.weight_decay} with {self.optimizer!r}: "
+                "penalise in the task, or use 'adamw'"
+            )
         if not 0 <= self.average_share <= 1:
             raise SettingsError(f"average_share must lie in [0, 1], got {self.average_share}")
+        if self.checkpoint_seconds < 0:
+            raise SettingsError(f"checkpoint_seconds must be >= 0, got {self.checkpoint_seconds}: 0 writes one after each step")
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise SettingsError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
         if self.patience is not None and self.patience < 1:
             raise SettingsError(f"patience must be >= 1 or None, got {self.patience}")
 
@@ -81,20 +96,6 @@ class History:
     @property
     def seconds(self) -> float:
         return sum(row["seconds"] for row in self.epochs)
-
-
-@dataclass
-class _State:
-    """Where the loop stands; everything that a checkpoint must hold beside model and optimiser."""
-
-    epoch: int = 0
-    index: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    best: float = -math.inf
-    bad: int = 0
-    best_model: dict[str, Any] | None = None
 
 
 def fit_(
@@ -116,7 +117,8 @@ def fit_(
     The same seed gives the same bytes, interrupted or not: each epoch's order and each step's randomness are streams
     of (seed, epoch, step), so a checkpoint needs no generator state. On Ctrl-C the running step is finished, the
     checkpoint is written, and KeyboardInterrupt is raised; a later call with the same arguments goes on from there.
-    A finished fit deletes its checkpoint: it would outlive the records it was computed from.
+    A finished fit deletes its checkpoint: it would outlive the records it was computed from. A task's own randomness beside
+    `rng` (dropout) is torch's, seeded at each step; the caller's global state comes back.
 
     Args:
         model: trained in place; left in eval mode, on `training.device`, without gradients.
@@ -127,7 +129,7 @@ def fit_(
         progress: show a progress bar; None shows it on a terminal only.
 
     Raises:
-        DivergenceError: a term or a gradient step is not finite; names epoch, step and term.
+        DivergenceError: a term, a validation value or, at the end of an epoch, a parameter is not finite; names which, and where.
         SettingsError: no records, patience without validate, or a checkpoint of another run.
         KeyboardInterrupt: after the checkpoint was written.
     """
@@ -135,101 +137,121 @@ def fit_(
         raise SettingsError("there are 0 records to train on: check the filter or the split")
     if training.patience is not None and validate is None:
         raise SettingsError(f"patience={training.patience} needs validate: pass a function of the model, or patience=None")
-    device = torch.device(training.device)
-    model.to(device)
-    optimizer = _optimizer(model, training)
+    model.to(torch.device(training.device))
     average_from = training.epochs - round(training.average_share * training.epochs)
     average = AveragedModel(model) if average_from < training.epochs else None
-    history, at = History(), _State()
-    mark = fingerprint(training, seed, records.ids)
+    run = Running(model, _optimizer(model, training), average, step, Position())
+    at, mark = run.at, fingerprint(training, seed, records.ids, kind_of(step))
     if checkpoint is not None and checkpoint.exists():
-        _load(read_checkpoint(checkpoint, mark), model, optimizer, average, step, history, at)
-    saved = time.monotonic()
-
-    def save() -> None:
-        if checkpoint is not None:
-            write_checkpoint(checkpoint, mark, _dump(model, optimizer, average, step, history, at))
-
+        run.load_state_dict(read_checkpoint(checkpoint, mark))
     n_steps = math.ceil(len(records) / training.batch_size)
-    with Progress(training.epochs * n_steps, len(records), label, progress) as bar, _quiet_interrupt() as interrupted, torch.random.fork_rng([]):
+    saved = time.monotonic()
+    with (
+        Progress(training.epochs * n_steps, len(records), label, progress) as bar,
+        quiet_interrupt() as interrupted,
+        torch.random.fork_rng([]),
+    ):
+
+        def pause() -> None:
+            """Saves when it is time, and stops when Ctrl-C was pressed."""
+            nonlocal saved
+            if checkpoint is not None and (interrupted() or time.monotonic() - saved >= training.checkpoint_seconds):
+                write_checkpoint(checkpoint, mark, run.state_dict())
+                saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt(
+                    f"stopped at epoch {at.epoch}, step {at.index}" + (f"; resume from {checkpoint}" if checkpoint else "")
+                )
+
         bar.skip(at.epoch * n_steps + at.index)
-        while at.epoch < training.epochs:
-            _set_lr(optimizer, training, at.epoch)
+        while at.epoch < training.epochs and not _out_of_patience(at, training):
+            _set_lr(run.optimizer, training, at.epoch)
             order = stream(seed, "order", at.epoch).permutation(records.ids)
             model.train()
             while at.index < n_steps:
                 begun = time.perf_counter()
                 ids = order[at.index * training.batch_size : (at.index + 1) * training.batch_size]
-                rng = stream(seed, "step", at.epoch, at.index)
-                torch.manual_seed(int(rng.integers(2**62)))
-                given = StepInput(model, task, records, ids, rng, at.epoch, training.epochs, at.index, device)
-                with _autocast(training, device):
-                    terms = step(given)
-                values = {name: float(value) for name, value in terms.items()}
-                for name, value in values.items():
-                    if not math.isfinite(value):
-                        raise DivergenceError(
-                            f"term {name!r} is {value} at epoch {at.epoch}, step {at.index} (lr {training.lr:g}): lower the learning rate "
-                            "or bound the term; the model is not usable"
-                        )
-                    at.sums[name] = at.sums.get(name, 0.0) + value
-                    at.counts[name] = at.counts.get(name, 0) + 1
-                at.index += 1
-                history.steps += 1
-                if at.index % training.accumulate == 0 or at.index == n_steps:
-                    _apply(model, optimizer, (at.index - 1) % training.accumulate + 1)
+                terms = _step(run, task, records, ids, training, seed)
+                whole = at.index % training.accumulate == 0 or at.index == n_steps
+                if whole:
+                    _apply(model, run.optimizer, (at.index - 1) % training.accumulate + 1)
                 at.seconds += time.perf_counter() - begun
-                bar.advance(values.get("loss", math.nan), len(ids))
-                whole_step = at.index % training.accumulate == 0 or at.index == n_steps
-                if interrupted() and whole_step:
-                    save()
-                    raise KeyboardInterrupt(f"stopped at epoch {at.epoch}, step {at.index}" + (f"; resume from {checkpoint}" if checkpoint else ""))
-                if checkpoint is not None and whole_step and time.monotonic() - saved > training.checkpoint_seconds:
-                    save()
-                    saved = time.monotonic()
-            row = {"epoch": float(at.epoch), "seconds": at.seconds, "records_per_second": len(records) / max(at.seconds, 1e-9)}
-            row |= {name: at.sums[name] / at.counts[name] for name in at.sums}
-            at.epoch, at.index, at.sums, at.counts, at.seconds = at.epoch + 1, 0, {}, {}, 0.0
-            if average is not None and at.epoch > average_from:
+                bar.advance(terms.get("loss", math.nan), len(ids))
+                if whole:
+                    pause()
+            _refuse_broken(model, at.epoch, training.lr)
+            row = at.close_epoch(len(records))
+            averaging = average is not None and at.epoch > average_from
+            if average is not None and averaging:
                 average.update_parameters(model)
-            history.epochs.append(row)
-            judged = model if average is None or at.epoch <= average_from else average.module
+            judged = average.module if average is not None and averaging else model
             if validate is not None and at.epoch % training.validate_every == 0:
-                judged.eval()
-                row["validation"] = float(validate(judged))
+                row["validation"] = _validation(validate, judged, at.epoch - 1)
                 if isinstance(step, Observes):
                     step.observe(row["validation"])
-                if row["validation"] > at.best:
-                    at.best, at.bad = row["validation"], 0
-                    if training.patience is not None:
-                        at.best_model = {k: v.detach().clone() for k, v in judged.state_dict().items()}
-                else:
-                    at.bad += 1
+                at.judge(row["validation"], judged, keep=training.patience is not None)
             for callback in callbacks:
                 callback(at.epoch - 1, judged, row)
-            if training.patience is not None and at.bad >= training.patience:
-                history.stopped = "early"
-                break
+            if interrupted():
+                pause()
     if at.best_model is not None:
         model.load_state_dict(at.best_model)
     elif average is not None:
         model.load_state_dict(average.module.state_dict())
-    optimizer.zero_grad(set_to_none=True)
+    run.optimizer.zero_grad(set_to_none=True)
     model.eval()
     if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    return history
+        remove_checkpoint(checkpoint)
+    return History(at.rows, "early" if at.epoch < training.epochs else "completed", at.steps)
+
+
+def _step(run: Running, task: Any, records: Any, ids: Ids, training: Training, seed: int) -> dict[str, float]:
+    """Adds the gradients of one step and returns its terms as numbers; DivergenceError when one is not finite."""
+    at, device = run.at, torch.device(training.device)
+    rng = stream(seed, "step", at.epoch, at.index)
+    torch.manual_seed(int(rng.integers(2**62)))
+    autocast = torch.autocast(device.type, torch.bfloat16) if training.precision == "bfloat16" else nullcontext()
+    with autocast:
+        found = run.step(StepInput(run.model, task, records, ids, rng, at.epoch, training.epochs, at.index, device))
+    terms = {name: float(value) for name, value in found.items()}
+    for name, value in terms.items():
+        if not math.isfinite(value):
+            raise DivergenceError(
+                f"term {name!r} is {value} at epoch {at.epoch}, step {at.index} (lr {training.lr:g}): lower the learning rate "
+                "or bound the term; the model is not usable"
+            )
+    at.note(terms)
+    return terms
+
+
+def _refuse_broken(model: nn.Module, epoch: int, lr: float) -> None:
+    """Raises DivergenceError when a parameter holds NaN or infinity: a finite loss may have a gradient that is not."""
+    for name, p in model.named_parameters():
+        if p.numel() and not all(math.isfinite(float(edge)) for edge in torch.aminmax(p.detach())):
+            raise DivergenceError(
+                f"parameter {name!r} is not finite after epoch {epoch} (lr {lr:g}), though every loss was: lower the learning rate, or "
+                "look for a root or a logarithm at 0; the model is not usable"
+            )
+
+
+def _validation(validate: Callable[[nn.Module], float], judged: nn.Module, epoch: int) -> float:
+    judged.eval()
+    value = float(validate(judged))
+    if not math.isfinite(value):
+        raise DivergenceError(f"validate returned {value} after epoch {epoch}: it must give a finite number, higher is better")
+    return value
+
+
+def _out_of_patience(at: Position, training: Training) -> bool:
+    return training.patience is not None and at.bad >= training.patience
 
 
 def _optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
     if training.optimizer == "adam":
         return RowwiseAdam(parameters, lr=training.lr)
-    if training.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=training.lr, weight_decay=training.weight_decay)
-    if training.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=training.lr, weight_decay=training.weight_decay)
-    raise SettingsError(f"optimizer must be 'adam', 'adamw' or 'sgd', got {training.optimizer!r}")
+    kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.SGD
+    return kind(parameters, lr=training.lr, weight_decay=training.weight_decay)
 
 
 def _set_lr(optimizer: torch.optim.Optimizer, training: Training, epoch: int) -> None:
@@ -245,52 +267,3 @@ def _apply(model: nn.Module, optimizer: torch.optim.Optimizer, n_batches: int) -
                 p.grad.div_(n_batches)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-
-
-def _autocast(training: Training, device: torch.device) -> Any:
-    return torch.autocast(device.type, torch.bfloat16) if training.precision == "bfloat16" else nullcontext()
-
-
-@contextmanager
-def _quiet_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turns the first Ctrl-C into a flag, so that a step is never cut in half; a second one interrupts at once."""
-    hit = False
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def note(signum: int, frame: Any) -> None:
-        nonlocal hit
-        if hit:
-            raise KeyboardInterrupt
-        hit = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: hit
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _dump(model: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedModel | None, step: Step, history: History, at: _State) -> dict[str, Any]:
-    return {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "average": None if average is None else average.state_dict(),
-        "step": step.state_dict() if isinstance(step, Stateful) else None,
-        "history": {"epochs": history.epochs, "steps": history.steps},
-        "at": dict(at.__dict__),
-    }
-
-
-def _load(
-    saved: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedModel | None, step: Step, history: History, at: _State
-) -> None:
-    model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    if average is not None:
-        average.load_state_dict(saved["average"])
-    if isinstance(step, Stateful):
-        step.load_state_dict(saved["step"])
-    history.epochs, history.steps = saved["history"]["epochs"], saved["history"]["steps"]
-    at.__dict__.update(saved["at"])

@@ -66,6 +66,13 @@ class BlockNewton:
         if self.n_draws < 1:
             raise SettingsError(f"n_draws must be >= 1, got {self.n_draws}")
 
+    def check(self, task: Any) -> None:
+        """Raises CapabilityError when the task cannot say how records meet rows."""
+        if not isinstance(task, MeetsRows):
+            raise CapabilityError(
+                f"block Newton needs a task with contacts(model, records, ...), {type(task).__name__} has none: use gradient ascent or retrain"
+            )
+
     def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> NewtonMemory:
         """Returns the blocks of `model` on `records`, and the length that the rule finds.
 
@@ -116,8 +123,7 @@ class BlockNewton:
         return NewtonMemory(tuple(left), memory.length), step
 
     def _contacts(self, task: Any, model: nn.Module, records: Any, *, n_draws: int, seed: int) -> list[Contacts]:
-        if not isinstance(task, MeetsRows):
-            raise CapabilityError(f"block Newton needs a task with contacts(model, records, ...), {type(task).__name__} has none: use gradient ascent or retrain")
+        self.check(task)
         with torch.no_grad():
             found = task.contacts(model, records, n_draws=n_draws, rng=stream(seed, "contacts"))
         chosen = [c for c in found if self.tables is None or any(fnmatch.fnmatchcase(c.table, p) for p in self.tables)]

@@ -21,8 +21,10 @@ class TableBlocks:
         blocks: (n_rows, d, d) sum of curvature times feature feature^T over the contacts of each row; for a table of own
             rows (1, d, d), the mean over all contacts.
         ridges: (n_rows,) sum of the L2 weights; counts: (n_rows,) number of contacts, used by tables of own rows.
-        ids: (n,) the records in it; rows (n, c) int32 and curvatures, record_ridges (n, c) float32: each one's part, so that
+        ids: (n,) the records in it; rows (n, c) int32 and curvatures, record_ridges (n, c): each one's part, so that
             what is subtracted is exactly what was added. A record's part leaves with the record.
+
+    Floating tensors have the model's own precision, counts float64.
     """
 
     table: str
@@ -51,7 +53,7 @@ class TableBlocks:
         rows, curvatures, ridges = self.part_of(ids)
         keep = torch.ones(len(self.ids), dtype=torch.bool)
         keep[torch.from_numpy(positions_of(self.ids, ids))] = False
-        counts = self.counts.clone().index_add_(0, rows.flatten(), torch.ones(rows.numel()), alpha=-1)
+        counts = self.counts.clone().index_add_(0, rows.flatten(), torch.ones(rows.numel(), dtype=torch.float64), alpha=-1)
         total = self.ridges.clone().index_add_(0, rows.flatten(), ridges.flatten(), alpha=-1)
         blocks = self.blocks.clone()
         if self.own:
@@ -87,15 +89,16 @@ def gather_blocks(contacts: Contacts, ids: Ids, n_rows: int) -> TableBlocks:
     """Returns the blocks of a table from the contacts of all records `ids`, (n, c)."""
     rows, d = contacts.rows, contacts.features.shape[-1]
     flat = rows.flatten()
-    counts = torch.zeros(n_rows).index_add_(0, flat, torch.ones(flat.numel()))
-    ridges = torch.zeros(n_rows).index_add_(0, flat, contacts.ridges.flatten().float())
+    dtype = contacts.features.dtype
+    counts = torch.bincount(flat, minlength=n_rows).double()
+    ridges = torch.zeros(n_rows, dtype=dtype).index_add_(0, flat, contacts.ridges.flatten().to(dtype))
     if contacts.own:
         blocks = sum_of_blocks(torch.zeros_like(rows), contacts.curvatures, contacts.features, 1)[1] / max(float(counts.sum()), 1.0)
     else:
         touched, sums = sum_of_blocks(rows, contacts.curvatures, contacts.features)
-        blocks = torch.zeros(n_rows, d, d)
+        blocks = torch.zeros(n_rows, d, d, dtype=dtype)
         blocks[touched] = sums
-    parts = (rows.to(torch.int32), contacts.curvatures.float(), contacts.ridges.float())
+    parts = (rows.to(torch.int32), contacts.curvatures.to(dtype), contacts.ridges.to(dtype))
     return TableBlocks(contacts.table, blocks, ridges, counts, contacts.own, np.asarray(ids), *parts)
 
 
@@ -105,19 +108,19 @@ def sum_of_blocks(rows: Tensor, weights: Tensor, features: Tensor, n_rows: int |
     Args:
         rows, weights: (n, c). features: (n, c, d) or (n, 1, d).
     """
-    n, c = rows.shape
+    c = rows.shape[1]
     order = torch.argsort(rows.flatten(), stable=True)
     touched, sizes = torch.unique_consecutive(rows.flatten()[order], return_counts=True)
-    out = torch.empty(len(touched), features.shape[-1], features.shape[-1])
+    out = torch.empty(len(touched), features.shape[-1], features.shape[-1], dtype=features.dtype)
     owner, slot = order // c, (order % c if features.shape[1] > 1 else torch.zeros_like(order))
-    w = weights.flatten()[order].float()
+    w = weights.flatten()[order].to(features.dtype)
     start = 0
     chunk = 65536
     for at, size in enumerate(sizes.tolist()):
-        total = torch.zeros(out.shape[1:])
+        total = torch.zeros(out.shape[1:], dtype=out.dtype)
         for s in range(start, start + size, chunk):
             e = min(s + chunk, start + size)
-            f = features[owner[s:e], slot[s:e]].float()  # (e - s, d)
+            f = features[owner[s:e], slot[s:e]]  # (e - s, d)
             total += (f * w[s:e, None]).T @ f
         out[at] = total
         start += size

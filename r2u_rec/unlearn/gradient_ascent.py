@@ -10,8 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from r2u_rec.core.bounds import Bound, bounded
+from r2u_rec.core.bounds import BOUNDS, Bound, bounded
 from r2u_rec.core.rowwise import RowwiseAdam
+from r2u_rec.core.step import to_device
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.rng import stream
 
@@ -55,6 +56,13 @@ class GradientAscent:
             raise SettingsError(f"steps must be >= 1, got {self.steps}")
         if not self.lr > 0:
             raise SettingsError(f"lr must be > 0, got {self.lr}")
+        for name, known in (("optimizer", ("sgd", "adam")), ("reduction", ("mean", "sum")), ("bound", BOUNDS)):
+            if getattr(self, name) not in known:
+                raise SettingsError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.bound != "none" and not (self.bound_level is not None and self.bound_level > 0):
+            raise SettingsError(
+                f"bound={self.bound!r} needs bound_level > 0, got {self.bound_level}: give the loss in nats at which forgetting is enough"
+            )
         if self.batch_size is not None and self.batch_size < 1:
             raise SettingsError(f"batch_size must be >= 1 or None, got {self.batch_size}")
 
@@ -65,18 +73,22 @@ class GradientAscent:
         """Ascends in place, in eval mode; raises DivergenceError when the loss is not finite."""
         moved = {n: p for n, p in model.named_parameters() if p.requires_grad and self._moves(n)}
         if not moved:
-            raise SettingsError(f"tables={list(self.tables or ())} matches no trainable parameter: name some of {[n for n, _ in model.named_parameters()]}")
+            names = [n for n, p in model.named_parameters() if p.requires_grad]
+            raise SettingsError(f"tables={list(self.tables or ())} matches no trainable parameter: name some of {names}")
         optimizer = RowwiseAdam(moved.values(), lr=self.lr) if self.optimizer == "adam" else torch.optim.SGD(moved.values(), lr=self.lr)
         model.eval()
+        device = next(iter(moved.values())).device
         for done in range(self.steps):
             rng = stream(seed, "ascent", done)
             ids = forget.ids
             if self.batch_size is not None and self.batch_size < len(ids):
                 ids = rng.choice(ids, size=self.batch_size, replace=False)
-            losses: Tensor = task.losses(model, task.batch(forget, ids, rng=rng))
+            losses: Tensor = task.losses(model, to_device(task.batch(forget, ids, rng=rng), device))
             mean = float(losses.mean())
             if not torch.isfinite(losses).all():
-                raise DivergenceError(f"the forget loss is {mean} after {done} ascent steps of lr={self.lr:g}: lower lr, set a bound or a target")
+                raise DivergenceError(
+                    f"the forget loss is {mean} after {done} ascent steps of lr={self.lr:g}: lower lr, set a bound or a target"
+                )
             if (self.target is not None and mean >= self.target) or (self.stop is not None and self.stop(model, done, mean)):
                 break
             values = bounded(losses, self.bound, self.bound_level)

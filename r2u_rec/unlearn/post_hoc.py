@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -25,6 +25,13 @@ class Unlearner(Protocol):
         ...
 
 
+@runtime_checkable
+class Checks(Protocol):
+    """An unlearner that needs something of the task, and says so before hours of training."""
+
+    def check(self, task: Any) -> None: ...
+
+
 @dataclass(frozen=True)
 class PostHoc:
     """Trains with `trainer`, forgets with `unlearner`. Approximate: what remains is said by the unlearner.
@@ -37,7 +44,9 @@ class PostHoc:
     exact: ClassVar[bool] = False
 
     def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
-        """Returns a model trained on `records`, and what the unlearner keeps."""
+        """Returns a model trained on `records`, and what the unlearner keeps; CapabilityError when the task lacks what it needs."""
+        if isinstance(self.unlearner, Checks):
+            self.unlearner.check(task)
         model = self.trainer.train(task, records, seed=seed)
         return Fitted(model, records, self.unlearner.remember(task, model, records, seed=seed))
 
