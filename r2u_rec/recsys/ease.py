@@ -95,7 +95,7 @@ class Ease:
     Each `forget` makes one new array of n_items squared (110 MB at 3,700 items), since the old `Fitted` stays usable.
 
     Attributes:
-        reg: ridge on the item-item weights, > 0; larger is more cautious. Pass it per data set: README has measured values.
+        reg: ridge on the item-item weights, > 0; larger is more cautious. Good on validation: 250 (ml-100k), 800 (ml-1m), a flat optimum.
         dtype: of the served model; the memory is float64 always.
         max_items: refuses larger catalogues, which need 8 * n_items^2 bytes an array.
         reinvert_share: a request that touches more users than this share of n_items is answered by a new inversion.

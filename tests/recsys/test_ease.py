@@ -89,6 +89,22 @@ def test_erasing_whole_users_equals_retraining(reinvert_share):
     assert error_against_retraining(method, fitted) < 1e-12
 
 
+def test_small_requests_are_answered_without_a_new_inversion(monkeypatch):
+    method, log = Ease(reg=5.0, reinvert_share=1.0), random_log(2)
+    fitted = method.fit(None, log, seed=0)
+
+    def refused(rows, reg):
+        raise AssertionError("inverted anew")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ease_module, "gram_inverse", refused)
+        fitted = method.forget(None, fitted, log.ids_of_users([3, 7, 11]), seed=0)
+        only_one_left = fitted.records.ids_of_users([5])[1:]
+        fitted = method.forget(None, fitted, only_one_left, seed=0)
+        fitted = method.forget(None, fitted, fitted.records.ids[::20], seed=0)
+    assert error_against_retraining(method, fitted) < 1e-12
+
+
 def test_a_long_stream_of_single_interactions_does_not_drift():
     method, log = Ease(reg=1.0), random_log(3, n_users=60, n_items=40)
     fitted = method.fit(None, log, seed=0)
