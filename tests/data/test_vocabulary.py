@@ -33,6 +33,7 @@ def test_a_forgotten_key_is_unknown_and_its_slot_stays(keys: list, data: st.Data
         assert left.code(key) == (None if code in gone else code)
     assert not {keys[code] for code in gone} & set(left.keys)
     assert left.empty == gone
+    assert {int(code) for code in np.flatnonzero(left.codes(left.keys) < 0)} == gone  # what stands in an empty slot is no key
 
 
 @given(KEYS, st.data())
