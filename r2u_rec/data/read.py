@@ -117,5 +117,5 @@ def _from_matrix(matrix: Any) -> InteractionLog:
         raise DataError(
             f"the matrix stores {twice.size} entries twice, the first ({user[twice[0]]}, {item[twice[0]]}): call sum_duplicates()"
         )
-    keys = [Vocabulary.of(np.arange(size)) for size in matrix.shape]
-    return InteractionLog(np.arange(len(value)), user, item, None, None if (value == 1).all() else value, *keys)
+    users, items = (Vocabulary.of(np.arange(size)) for size in matrix.shape)
+    return InteractionLog(np.arange(len(value)), user, item, None, None if (value == 1).all() else value, users, items)

@@ -88,18 +88,22 @@ def by_time(log: InteractionLog, *, shares: tuple[float, float, float] | None = 
     time = _time(log, "by_time")
     if (shares is None) == (cuts is None):
         raise ValueError(f"by_time needs either shares or cuts, got shares={shares}, cuts={cuts}")
-    if shares is not None:
-        normal = np.asarray(shares, dtype=np.float64)
-        if normal.shape != (3,) or (normal < 0).any() or not normal.sum() > 0:
-            raise ValueError(f"shares must be three numbers >= 0 that are not all zero, got {shares}")
-        ordered = np.sort(time)
-        edges = np.rint(np.cumsum(normal / normal.sum())[:2] * len(log)).astype(np.int64)
-        first, second = (int(ordered[at]) if at < len(log) else int(ordered[-1]) + 1 if len(log) else 0 for at in edges)
-    else:
-        first, second = cuts
+    first, second = cuts if cuts is not None else _cuts_by_share(time, shares)
     if first > second:
         raise ValueError(f"cuts must ascend, got validation from {first} and test from {second}")
     return _parts(log, (time >= first).astype(np.int8) + (time >= second))
+
+
+def _cuts_by_share(time: NDArray[np.int64], shares: tuple[float, float, float] | None) -> tuple[int, int]:
+    """The seconds at which validation and test begin."""
+    normal = np.asarray(shares, dtype=np.float64)
+    if normal.shape != (3,) or (normal < 0).any() or not normal.sum() > 0:
+        raise ValueError(f"shares must be three numbers >= 0 that are not all zero, got {shares}")
+    if len(time) == 0:
+        return 0, 0
+    ordered = np.append(np.sort(time), time.max() + 1)  # a part that begins behind the last record is empty
+    edges = np.rint(np.cumsum(normal / normal.sum())[:2] * len(time)).astype(np.int64)
+    return int(ordered[edges[0]]), int(ordered[edges[1]])
 
 
 def given(log: InteractionLog, *, test: Any, validation: Any = None) -> Parts:
