@@ -16,10 +16,10 @@ demo: $(VENV)/.installed
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) -m slow
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

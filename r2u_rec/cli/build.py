@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from r2u_rec.cli.cohorts import Cohorts
-from r2u_rec.cli.settings import DataSettings, ModelSettings, PrepareSettings, RevocabilitySettings, Settings, TrainingSettings
+from r2u_rec.cli.settings import ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.core.preparation import Preparation
 from r2u_rec.core.protocols import Split
 from r2u_rec.core.ready2unlearn import Ready2Unlearn
@@ -18,16 +17,11 @@ from r2u_rec.core.step import Step
 from r2u_rec.core.strategies import isolated, phased, reweighted, standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import History, Training
-from r2u_rec.data.catalogue import load_dataset, load_parts
-from r2u_rec.data.filters import compact, k_core, rated_at_least
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.read import read_log
-from r2u_rec.data.split import Parts, by_time, leave_last_out, random_per_user
 from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.canary_rule import CanaryRule
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
-from r2u_rec.revocability import blend, churn, engagement, evolving_interest, scorer, supplied, uniform
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -35,42 +29,6 @@ from r2u_rec.unlearn.retrain import Retrain
 
 ITEM_TABLES = ("item_*",)
 """What everyone is served from, in every factor model of `recsys`."""
-
-
-def read(data: DataSettings) -> InteractionLog:
-    """Returns the interactions that the settings name, filtered as they say, codes without gaps."""
-    kept = {"min_rating": data.min_rating, "min_user_records": data.min_user_records, "min_item_records": data.min_item_records}
-    if data.path is None:
-        return load_dataset(data.name, **kept)
-    if Path(data.path).is_dir():
-        return load_dataset("folder", path=data.path, **kept)
-    log = read_log(data.path, user=data.user, item=data.item, time=data.time, rating=data.rating, separator=data.separator)
-    if data.min_rating is not None:
-        log = rated_at_least(log, data.min_rating)
-    return compact(k_core(log, min_user_records=data.min_user_records, min_item_records=data.min_item_records))
-
-
-def split(log: InteractionLog, data: DataSettings, *, seed: int) -> Parts:
-    """Returns training, validation and test parts; the split "given" is read anew and takes no filter."""
-    if data.split == "given":
-        return load_parts("folder", path=data.path) if data.path else load_parts(data.name)
-    if data.split == "leave_last_out":
-        return leave_last_out(log)
-    if data.split == "by_time":
-        return by_time(log, shares=data.shares)
-    return random_per_user(log, data.shares, seed=seed)
-
-
-def scores(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Any:
-    """Returns (n_users,) how likely each user is to withdraw, NaN for users without records."""
-    function = scorer(r.scorer)
-    if function is supplied:
-        if r.column is None:
-            raise SettingsError("revocability.scorer=supplied needs revocability.column: name a column of the user information")
-        return supplied(log, column=r.column)
-    if function in (blend, evolving_interest):
-        return function(log, categories=r.categories, seed=seed)
-    return function(log, seed=seed) if function is uniform else {churn: churn, engagement: engagement}[function](log)
 
 
 def task(model: ModelSettings) -> RankingTask | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from r2u_rec.cli import build
+from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import draw_cohorts
 from r2u_rec.cli.notes import figures
 from r2u_rec.cli.settings import Settings
@@ -31,8 +31,8 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
         DataError: the data is not the one the run was trained on.
         EvidenceError: a reference was not retrained on the very records that the run stands on, or the self-test failed.
     """
-    log = build.read(s.data)
-    parts = build.split(log, s.data, seed=s.seed)
+    log = sources.read(s.data)
+    parts = sources.split(log, s.data, seed=s.seed)
     fitted = load_fitted(folder, s.model)
     _same_codes(fitted.records, log, folder)
     names = {"model": s.model.name, "arm": s.prepare.arm, "operator": _operator(folder), "seed": s.seed}
@@ -43,7 +43,7 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     released = load_fitted(before, s.model)
     train = parts.train
     forget = np.flatnonzero((released.records.user_counts > 0) & (fitted.records.user_counts == 0))
-    holdout = draw_cohorts(train, build.scores(train, s.revocability, seed=s.seed), s.revocability, seed=s.seed).holdout
+    holdout = draw_cohorts(train, sources.scores(train, s.revocability, seed=s.seed), s.revocability, seed=s.seed).holdout
     probes = [FoldInProbe(train, users, n_halves=s.evaluate.n_halves, seed=s.seed) for users in (forget, holdout)]
     prover = Prover(
         [r.model for r in retrained],

@@ -13,7 +13,6 @@ from r2u_rec.cli.operate import OPERATORS
 from r2u_rec.cli.study import Study
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.training import History
-from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.groups import halves_by_activity
 from r2u_rec.evaluate.proof import Prover
@@ -42,14 +41,8 @@ def factor_rows(study: Study, notes: Notes, say: Say) -> None:
 
     Raises:
         EvidenceError: fewer than two references, or the evaluator fails its self-test.
-        SettingsError: an operator that does not edit a trained model.
     """
     s = study.settings
-    unknown = [name for name in s.evaluate.operators if name not in OPERATORS]
-    if unknown:
-        raise SettingsError(
-            f"evaluate.operators may name {' and '.join(OPERATORS)}, got {unknown[0]}: retraining is measured by evaluate.n_references"
-        )
     task = build.task(s.model)
     references = [_reference(study, task, i, notes, say) for i in range(s.evaluate.n_references)]
     trained = {arm: _train(study, task, arm, notes, say) for arm in s.evaluate.arms}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from r2u_rec.cli import build
+from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import Cohorts, revocable_users
 from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Fitted
@@ -34,6 +34,6 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
     nobody = np.empty(0, dtype=np.int64)
     scores, revocable = np.full(fitted.records.n_users, np.nan), nobody
     if operator == "retrain" and s.prepare.arm != "standard":
-        scores = build.scores(fitted.records, s.revocability, seed=s.seed)
+        scores = sources.scores(fitted.records, s.revocability, seed=s.seed)
         revocable = revocable_users(fitted.records, scores, s.revocability, seed=s.seed)
     return build.method(s, s.prepare.arm, operator, Cohorts(scores, revocable, nobody, nobody, nobody, fitted.records))

@@ -9,6 +9,7 @@ from pathlib import Path
 from r2u_rec.cli.ease_rows import ease_rows
 from r2u_rec.cli.factor_rows import REFERENCE_SEEDS, factor_rows
 from r2u_rec.cli.notes import Notes
+from r2u_rec.cli.operate import OPERATORS
 from r2u_rec.cli.settings import Settings
 from r2u_rec.cli.study import prepare_study
 from r2u_rec.errors import SettingsError
@@ -31,6 +32,13 @@ def run_job(s: Settings, folder: Path, *, say: Callable[[str], None] = lambda li
     """
     if not s.evaluate.arms or not s.evaluate.operators:
         raise SettingsError("evaluate.arms and evaluate.operators must each name one or more, got none: see r2u run --help")
+    unknown = [name for name in s.evaluate.operators if name not in OPERATORS]
+    if unknown:
+        raise SettingsError(
+            f"evaluate.operators may name {' and '.join(OPERATORS)}, got {unknown[0]}: retraining is measured by evaluate.n_references"
+        )
+    if s.model.name != "ease" and not s.revocability.holdout:
+        raise SettingsError("evaluate needs users that were never trained on, and revocability.holdout is false: set it to true")
     study = prepare_study(s)
     n_erased, n_held = len(study.cohorts.forget), len(study.cohorts.holdout)
     share = len(study.request) / len(study.records)

@@ -74,6 +74,7 @@ def save_fitted(fitted: Fitted, folder: Path, *, about: dict[str, Any] | None = 
         "format": FORMAT,
         "r2u_rec": __version__,
         "n_records": len(records),
+        "next_id": records.next_id,
         "memory": {"kind": kind, **plain},
         "dtype": str(fitted.model.inverse.dtype).removeprefix("torch.") if ease else None,
         "about": about or {},
@@ -99,7 +100,9 @@ def load_fitted(folder: Path, model: ModelSettings) -> Fitted:
     users, user_info = _load_keys(folder / "users.parquet")
     items, item_info = _load_keys(folder / "items.parquet")
     columns = {name: frame[name].to_numpy().copy() if name in frame else None for name in _COLUMNS}
-    records = InteractionLog(**columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info)
+    records = InteractionLog(
+        **columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info, next_id=manifest["next_id"]
+    )
     memory = _memory(manifest["memory"], load_file(folder / "memory.safetensors"))
     if isinstance(memory, EaseMemory):
         return Fitted(EaseModel(memory.inverse.to(getattr(torch, manifest["dtype"])), records.matrix()).eval(), records, memory)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from r2u_rec.cli import build
+from r2u_rec.cli import sources
 from r2u_rec.cli.cohorts import Cohorts, draw_cohorts
 from r2u_rec.cli.settings import Settings
 from r2u_rec.data.log import InteractionLog
@@ -82,9 +82,9 @@ class Study:
 
 def prepare_study(s: Settings) -> Study:
     """Reads, scores, splits and draws the cohorts."""
-    log = build.read(s.data)
-    parts = build.split(log, s.data, seed=s.seed)
-    scores = build.scores(parts.train, s.revocability, seed=s.seed)
+    log = sources.read(s.data)
+    parts = sources.split(log, s.data, seed=s.seed)
+    scores = sources.scores(parts.train, s.revocability, seed=s.seed)
     cohorts = draw_cohorts(parts.train, scores, s.revocability, seed=s.seed)
     records = cohorts.records
     request = records.ids_of_users(cohorts.forget)

@@ -22,11 +22,11 @@ def run(argv: Sequence[str]) -> int:
     import numpy as np
     import pandas as pd
 
-    from r2u_rec.cli import build
+    from r2u_rec.cli import sources
     from r2u_rec.cli.cohorts import revocable_users
 
-    log = build.read(s.data)
-    values = build.scores(log, s.revocability, seed=s.seed)
+    log = sources.read(s.data)
+    values = sources.scores(log, s.revocability, seed=s.seed)
     revocable = np.isin(np.arange(log.n_users), revocable_users(log, values, s.revocability, seed=s.seed))
     frame = pd.DataFrame({"user_key": log.user_keys.keys, "score": values, "n_records": log.user_counts, "revocable": revocable})
     frame = frame[log.user_counts > 0].sort_values("score", ascending=False, kind="stable")

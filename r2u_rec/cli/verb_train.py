@@ -22,14 +22,14 @@ def run(argv: Sequence[str]) -> int:
 
     import json
 
-    from r2u_rec.cli import build
+    from r2u_rec.cli import build, sources
     from r2u_rec.cli.cohorts import draw_cohorts
     from r2u_rec.cli.store import save_fitted, written_whole
 
     with written_whole(out) as part:
-        log = build.read(s.data)
-        parts = build.split(log, s.data, seed=s.seed)
-        cohorts = draw_cohorts(parts.train, build.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
+        log = sources.read(s.data)
+        parts = sources.split(log, s.data, seed=s.seed)
+        cohorts = draw_cohorts(parts.train, sources.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
         epochs: list[dict[str, float]] = []
         method = build.method(s, s.prepare.arm, build.operator_of(s), cohorts, on_history=lambda history: epochs.extend(history.epochs))
         fitted = method.fit(build.task(s.model), cohorts.records, seed=s.seed)
