@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,10 +36,7 @@ def uniform_negatives(log: InteractionLog, users: Any, n_negatives: int, rng: np
         raise ValueError(_full(users[free <= 0][0], log.n_items))
     rank = rng.integers(0, free[:, None], size=(users.size, n_negatives))  # (n, k) the r-th free item
     wanted = ((users * log.n_items)[:, None] + rank).ravel()
-    order = np.argsort(wanted)  # ascending queries walk through memory in order, which halves the time of the search
-    at = np.empty(wanted.size, dtype=np.int64)
-    at[order] = np.searchsorted(keys, wanted[order], side="right")
-    return rank + at.reshape(rank.shape) - starts[users][:, None]
+    return rank + _search(keys, wanted, "right").reshape(rank.shape) - starts[users][:, None]
 
 
 def popularity_negatives(
@@ -74,9 +71,17 @@ def popularity_negatives(
 def _known(log: InteractionLog, users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(n,) whether the log holds the pair."""
     wanted = users * log.n_items + items
-    at = np.searchsorted(log.pairs, wanted)
+    at = _search(log.pairs, wanted, "left")
     at[at == len(log.pairs)] = 0  # past the end: row 0 is a smaller pair, never equal
     return log.pairs[at] == wanted if len(log.pairs) else np.zeros(len(wanted), dtype=bool)
+
+
+def _search(keys: NDArray[np.int64], wanted: NDArray[np.int64], side: Literal["left", "right"]) -> NDArray[np.int64]:
+    """`np.searchsorted` for queries in any order: ascending ones walk through memory in order, which is worth the sorting."""
+    order = np.argsort(wanted)
+    at = np.empty(wanted.size, dtype=np.int64)
+    at[order] = np.searchsorted(keys, wanted[order], side=side)
+    return at
 
 
 def _draw(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
