@@ -150,7 +150,9 @@ def _gradient(c: Contacts, values: Tensor) -> tuple[Tensor, Tensor]:
     rows, inverse = torch.unique(c.rows.flatten(), return_inverse=True)
     owner = torch.arange(n).repeat_interleave(k) if c.features.shape[1] == 1 else torch.arange(n * k)
     columns = n if c.features.shape[1] == 1 else n * k
-    slopes = torch.sparse_coo_tensor(torch.stack([inverse, owner]), c.slopes.flatten().double(), (len(rows), columns))
+    slopes = torch.sparse_coo_tensor(
+        torch.stack([inverse, owner]), c.slopes.flatten().double(), (len(rows), columns), check_invariants=False
+    )
     gradient = torch.sparse.mm(slopes, c.features.reshape(columns, -1).double())  # (m, d)
     ridge = torch.zeros(len(rows), dtype=torch.float64).index_add_(0, inverse, c.ridges.flatten().double())
     return rows, gradient + ridge[:, None] * values[rows].double()
