@@ -90,6 +90,7 @@ def main() -> None:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         figures.append(json.loads(done.stdout.splitlines()[-1]))
         print(f"seed {seed}: {figures[-1]['seconds']:.1f} s", file=sys.stderr)
+    loads = ", ".join(f"{row['load_before']:.1f}" for row in figures)
     path = write_benchmark(
         arguments.results,
         "score_users",
@@ -100,6 +101,7 @@ def main() -> None:
         figures=figures,
         by=["scorer", "interactions"],
         columns=["seconds", "cpu_seconds", "rows_per_second", "peak_gb"],
+        notes=[f"Load average before each run: {loads}. Other work on the machine lengthens the seconds, not the CPU seconds."],
     )
     print(path.name)
 

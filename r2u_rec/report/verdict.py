@@ -35,12 +35,15 @@ class Statement:
         method: its name.
         tone: a key of TONES.
         sentences: what is still known, what the staying users keep, what it took; retrained figures beside each.
+        n, n_references: measurements of the method, and retrained models beside it.
         baseline: True for the model as trained, with nothing done at the request.
     """
 
     method: str
     tone: str
     sentences: tuple[str, ...]
+    n: int
+    n_references: int
     baseline: bool = False
 
     @property
@@ -69,7 +72,7 @@ def _statement(line: Line, by: tuple[str, ...], rows: Sequence[Row]) -> Statemen
     references: list[Row] = []
     for row in mine:
         references += [other for other in references_of(row, rows) if all(other is not known for known in references)]
-    tone, sentences = _tone(line, references)
+    tone, sentences = _tone(line, mine, references)
     for name, found in line.figures.items():
         if column(name).digits == 4 and not name.endswith(RATIO) and found is not None:
             sentences.append(_quality(name, found, line.figures.get(name + RATIO), references))
@@ -77,10 +80,10 @@ def _statement(line: Line, by: tuple[str, ...], rows: Sequence[Row]) -> Statemen
     seconds, retraining = line.figures.get("seconds"), spread(row.get("seconds") for row in references)
     if seconds is not None and retraining is not None and not baseline:
         sentences.append(f"Time {_short(seconds.mean)} s; retraining {_short(retraining.mean)} s.")
-    return Statement(method_name(line.names), tone, tuple(sentences), baseline)
+    return Statement(method_name(line.names), tone, tuple(sentences), line.n, len(references), baseline)
 
 
-def _tone(line: Line, references: Sequence[Row]) -> tuple[str, list[str]]:
+def _tone(line: Line, mine: Sequence[Row], references: Sequence[Row]) -> tuple[str, list[str]]:
     """The tone, and the sentences about what is still known."""
     sentences = []
     if line.exact:
@@ -93,7 +96,9 @@ def _tone(line: Line, references: Sequence[Row]) -> tuple[str, list[str]]:
             continue
         sides.append(_side(found, base))
         label = column(name).label[0].upper() + column(name).label[1:]
-        sentences.append(f"{label} {figure(found, 3)}; retrained models {figure(base, 3)}: {_WORDS[sides[-1]]}.")
+        error = spread(row.get(f"{name}_se") for row in mine)
+        within_one = f" (standard error {error.mean:.3f})" if error else ""
+        sentences.append(f"{label} {figure(found, 3)}{within_one}; retrained models {figure(base, 3)}: {_WORDS[sides[-1]]}.")
     if line.exact:
         return "exact", sentences
     if not sides:

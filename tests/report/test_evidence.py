@@ -102,6 +102,12 @@ def test_the_verdict_says_how_much_quality_is_kept_and_what_it_took():
     assert "Time 2 s; retraining 20 s." in said
 
 
+def test_the_verdict_names_its_standard_error_and_how_many_were_measured():
+    said = judged(auc=0.5, auc_se=0.031)
+    assert said.sentences[0].startswith("Imprint AUC 0.500 (standard error 0.031); retrained models 0.500 ± 0.014")
+    assert (said.n, said.n_references) == (1, 2)
+
+
 def test_an_exact_method_is_called_exact_with_the_difference_measured():
     said = judged(auc=0.5, exact=True, max_difference=3e-13)
     assert said.tone == "exact"
