@@ -70,7 +70,8 @@ class BlockNewton:
         """Raises CapabilityError when the task cannot say how records meet rows."""
         if not isinstance(task, MeetsRows):
             raise CapabilityError(
-                f"block Newton needs a task with contacts(model, records, ...), {type(task).__name__} has none: use gradient ascent or retrain"
+                f"block Newton needs a task with contacts(model, records, ...), {type(task).__name__} has none: use gradient "
+                "ascent or retrain"
             )
 
     def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> NewtonMemory:

@@ -84,7 +84,7 @@ class GradientAscent:
             if self.batch_size is not None and self.batch_size < len(ids):
                 ids = rng.choice(ids, size=self.batch_size, replace=False)
             losses: Tensor = task.losses(model, to_device(task.batch(forget, ids, rng=rng), device))
-            mean = float(losses.mean())
+            mean = float(losses.detach().mean())
             if not torch.isfinite(losses).all():
                 raise DivergenceError(
                     f"the forget loss is {mean} after {done} ascent steps of lr={self.lr:g}: lower lr, set a bound or a target"

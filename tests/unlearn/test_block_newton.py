@@ -151,7 +151,7 @@ def test_rows_of_their_own_share_the_mean_block_scaled_by_their_count():
     mean = 2 * flat.T @ flat / len(flat)
     counts = torch.bincount(c.rows.flatten(), minlength=N_ROWS)
     rows = torch.tensor([0, 3])
-    wanted = [counts[r] * mean + (TASK.reg * counts[r] + 0.1) * torch.eye(DIM, dtype=torch.float64) for r in rows]
+    wanted = [counts[r] * mean + (TASK.reg * float(counts[r]) + 0.1) * torch.eye(DIM, dtype=torch.float64) for r in rows]
     torch.testing.assert_close(kept.systems(rows, 0.1), torch.stack(wanted), atol=1e-12, rtol=0)
     gone = np.flatnonzero(np.isin(RECORDS.ids, FORGET))
     left = kept.without(FORGET, c.features[gone])
