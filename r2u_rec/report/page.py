@@ -15,7 +15,7 @@ from r2u_rec.report.comparisons import groups_before_after, relative_cost
 from r2u_rec.report.plots import first_seen, forgetting_curve, training_curves
 from r2u_rec.report.results import Row, RunResult
 from r2u_rec.report.table import tabulate
-from r2u_rec.report.verdict import TOLERANCE, statements
+from r2u_rec.report.verdict import TOLERANCE, WIDEST, statements
 
 PAGE_FILE = "report.html"
 
@@ -66,6 +66,7 @@ def render_page(result: RunResult) -> str:
         figures=_figures(result),
         definitions=[(column(name).label, column(name).definition) for name in (*table.columns, *table.by) if column(name).definition],
         tolerance=TOLERANCE,
+        widest=WIDEST,
         settings=json.dumps(result.settings, indent=2, ensure_ascii=False),
         light=_variables(light),
         dark=_variables(_DARK),

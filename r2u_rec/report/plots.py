@@ -102,8 +102,18 @@ def forgetting_curve(curves: Sequence[Row], rows: Sequence[Row], *, quality: str
         for i, method in enumerate(first_seen(curves, "method")):
             _, imprint, _, _ = _over(curves, "method", method, "step", "auc")
             _, kept, _, _ = _over(curves, "method", method, "step", "retained")
-            colour = SERIES[i % len(SERIES)]
-            axes.plot(imprint, kept, color=colour, ls=DASHES[i % len(DASHES)], marker=MARKERS[i % len(MARKERS)], ms=4.5, mec=PAPER, mew=0.6)
+            colour, every = SERIES[i % len(SERIES)], 1 + len(imprint) // 12
+            axes.plot(
+                imprint,
+                kept,
+                color=colour,
+                ls=DASHES[i % len(DASHES)],
+                marker=MARKERS[i % len(MARKERS)],
+                markevery=every,
+                ms=4.5,
+                mec=PAPER,
+                mew=0.6,
+            )
             axes.plot(imprint[0], kept[0], MARKERS[i % len(MARKERS)], ms=7, mfc=PAPER, mec=colour, mew=1.6, zorder=4)
             axes.plot(imprint[-1], kept[-1], MARKERS[i % len(MARKERS)], ms=7.5, color=colour, zorder=5)
             ends.append((float(imprint[-1]), float(kept[-1]), wrapped(method, 18), colour))

@@ -14,6 +14,9 @@ TOLERANCE = 0.05
 """An AUC this near the retrained models' mean, or within two of their standard deviations, counts as in their range:
 half the width of the band [.45, .55] in which a retrained model itself must lie."""
 
+WIDEST = 0.10
+"""References that differ more than this among themselves do not widen the range further: noise is no evidence of forgetting."""
+
 NOTHING_DONE = "none"
 """The operator of the model as trained."""
 
@@ -94,11 +97,11 @@ def _tone(line: Line, mine: Sequence[Row], references: Sequence[Row]) -> tuple[s
         found, base = line.figures.get(name), spread(row.get(name) for row in references)
         if found is None or base is None:
             continue
-        sides.append(_side(found, base))
+        sides.append(_side(found, base, two_sided=name == "adaptive_auc"))
         label = column(name).label[0].upper() + column(name).label[1:]
         error = spread(row.get(f"{name}_se") for row in mine)
         within_one = f" (standard error {error.mean:.3f})" if error else ""
-        sentences.append(f"{label} {figure(found, 3)}{within_one}; retrained models {figure(base, 3)}: {_WORDS[sides[-1]]}.")
+        sentences.append(f"{label} {figure(found, 3)}{within_one}; retrained models {figure(base, 3)}: {_WORDS[name, sides[-1]]}.")
     if line.exact:
         return "exact", sentences
     if not sides:
@@ -109,22 +112,25 @@ def _tone(line: Line, mine: Sequence[Row], references: Sequence[Row]) -> tuple[s
 
 
 _WORDS = {
-    "within": "in their range",
-    "remembered": "above their range, erased users are still given away",
-    "absent": "below their range, erased users stand out by their absence",
+    ("auc", "within"): "in their range",
+    ("auc", "remembered"): "above their range, erased users are still given away",
+    ("auc", "absent"): "below their range, erased users stand out by their absence",
+    ("adaptive_auc", "within"): "in their range",
+    ("adaptive_auc", "remembered"): "above their range, erased users can be told apart",
 }
 
 
-def _side(found: Spread, base: Spread) -> str:
-    margin = max(TOLERANCE, 2 * (base.sd or 0.0))
-    if found.mean > base.mean + margin:
+def _side(found: Spread, base: Spread, *, two_sided: bool) -> str:
+    """Where a figure lies. A two-sided attacker already uses a low signal, so that below one half there is only chance."""
+    margin = min(max(TOLERANCE, 2 * (base.sd or 0.0)), WIDEST)
+    if found.mean > (max(base.mean, 0.5) if two_sided else base.mean) + margin:
         return "remembered"
-    return "absent" if found.mean < base.mean - margin else "within"
+    return "absent" if not two_sided and found.mean < base.mean - margin else "within"
 
 
 def _quality(name: str, found: Spread, ratio: Spread | None, references: Sequence[Row]) -> str:
     base = spread(row.get(name) for row in references)
-    beside = f"; retrained models {figure(base, 4)}: {100 * ratio.mean:.1f} %" if ratio and base else ""
+    beside = f"; retrained models {figure(base, 4)}: {100 * ratio.mean:.1f}\u00a0%" if ratio and base else ""
     return f"{name} of the users who stay {figure(found, 4)}{beside}."
 
 

@@ -77,7 +77,7 @@ def judged(**figures):
     [
         ({"auc": 0.93, "adaptive_auc": 0.95}, "remembered", "above their range, erased users are still given away"),
         ({"auc": 0.51, "adaptive_auc": 0.53}, "within", "in their range"),
-        ({"auc": 0.51, "adaptive_auc": 0.66}, "residue", "above their range"),
+        ({"auc": 0.51, "adaptive_auc": 0.66}, "residue", "above their range, erased users can be told apart"),
         ({"auc": 0.31, "adaptive_auc": 0.53}, "absent", "below their range, erased users stand out by their absence"),
         ({"auc": None, "NDCG@20": 0.3}, "unmeasured", "was not measured"),
     ],
@@ -98,7 +98,7 @@ def test_a_number_about_forgetting_stands_beside_the_retrained_models(rows):
 
 def test_the_verdict_says_how_much_quality_is_kept_and_what_it_took():
     said = " ".join(judged(auc=0.5, **{"NDCG@20": 0.3, "seconds": 2.0}).sentences)
-    assert "NDCG@20 of the users who stay 0.3000; retrained models 0.4000 ± 0.0000: 75.0 %." in said
+    assert "NDCG@20 of the users who stay 0.3000; retrained models 0.4000 ± 0.0000: 75.0\u00a0%." in said
     assert "Time 2 s; retraining 20 s." in said
 
 
@@ -114,10 +114,20 @@ def test_an_exact_method_is_called_exact_with_the_difference_measured():
     assert said.sentences[0] == "Equals retraining by construction; largest difference measured 3e-13."
 
 
-def test_wide_references_widen_the_range():
-    rows = [row("block Newton", auc=0.62), *references(0.4, 0.5, 0.6)]  # two standard deviations are .2
+def test_a_two_sided_attacker_below_one_half_has_only_chance():
+    rows = [row("block Newton", auc=0.5, adaptive_auc=0.52), *references(0.5, 0.5, adaptive_auc=0.38)]
     assert statements(rows)[0].tone == "within"
-    assert statements([row("block Newton", auc=0.62), *references(0.49, 0.5, 0.51)])[0].tone == "remembered"
+    assert statements([{**rows[0], "adaptive_auc": 0.2}, *rows[1:]])[0].tone == "within"
+    assert statements([{**rows[0], "adaptive_auc": 0.57}, *rows[1:]])[0].tone == "residue"
+
+
+def test_references_that_differ_widen_the_range_up_to_a_bound():
+    def tone(auc: float, *aucs: float) -> str:
+        return statements([row("block Newton", auc=auc), *references(*aucs)])[0].tone
+
+    assert tone(0.57, 0.46, 0.5, 0.54) == "within"  # two standard deviations are .08
+    assert tone(0.57, 0.49, 0.5, 0.51) == "remembered"
+    assert tone(0.61, 0.3, 0.5, 0.7) == "remembered"  # .4 would be no range at all
 
 
 def test_the_model_as_trained_is_a_comparison_and_no_method(rows):
