@@ -31,6 +31,9 @@ class LightGCN(nn.Module):
     normal initialisation with standard deviation 0.1 as in its released code.
     """
 
+    item_rows = "item_correction"
+    user_rows = None
+
     def __init__(self, n_users: int, n_items: int, embedding_dim: int = 64, n_layers: int = 3, *, seed: int) -> None:
         super().__init__()
         if min(n_users, n_items, embedding_dim) < 1 or n_layers < 0:

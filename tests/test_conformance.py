@@ -1,0 +1,300 @@
+"""The conformance suite: every method on every task keeps the promises of the protocol, on data whose answer is known.
+
+The checkerboard: people of even and of odd number, each with things of their own parity alone. Record ids and keys are
+values that nothing else in a `Fitted` can have by chance, so that a search of everything it holds finds what stayed behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from torch_geometric.nn import LGConv
+
+from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.protocols import Split
+from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.strategies import isolated, standard
+from r2u_rec.core.trainer import GradientTrainer
+from r2u_rec.core.training import Training
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.vocabulary import Vocabulary
+from r2u_rec.errors import UnknownRecordError
+from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.propagation import normalised_adjacency
+from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.gradient_ascent import GradientAscent
+from r2u_rec.unlearn.post_hoc import PostHoc
+from r2u_rec.unlearn.retrain import Retrain
+
+N_USERS, N_ITEMS = 24, 16
+
+
+def checkerboard() -> InteractionLog:
+    """Six of the eight things of the own parity for each person."""
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(N_USERS), 6)
+    item = np.concatenate([2 * np.sort(rng.choice(N_ITEMS // 2, 6, replace=False)) + u % 2 for u in range(N_USERS)])
+    keys = [Vocabulary(pd.Index([f"{kind}-{i}" for i in range(n)])) for kind, n in (("person", N_USERS), ("thing", N_ITEMS))]
+    info = pd.DataFrame({"letter": [f"letter of person-{u}" for u in range(N_USERS)]})
+    ids = 1_000_003 + 7 * np.arange(len(user), dtype=np.int64)
+    return InteractionLog(ids, user.astype(np.int32), item.astype(np.int32), None, None, *keys, user_info=info)
+
+
+LOG = checkerboard()
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched(RankingTask):
+    """The task as it is, which counts how often a model was attached, and opens locked records for that alone."""
+
+    def attach(self, model: Any, records: Any) -> None:
+        records = records.opened if isinstance(records, Locked) else records
+        super().attach(model, records)
+        model.__dict__["attached"] = model.__dict__.get("attached", 0) + 1
+
+
+class Locked:
+    """Records of which only the request and the ids are to be had."""
+
+    def __init__(self, opened: InteractionLog) -> None:
+        self.opened = opened
+
+    @property
+    def ids(self) -> Any:
+        return self.opened.ids
+
+    def keep(self, ids: Any) -> InteractionLog:
+        return self.opened.keep(ids)
+
+    def drop(self, ids: Any) -> Locked:
+        return Locked(self.opened.drop(ids))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"retained data was read: {name}")
+
+
+def prepared(records: InteractionLog) -> Ready2Unlearn:
+    revocable = np.flatnonzero(records.user_counts[: N_USERS // 2])
+    forget = records.ids_of_users(revocable)
+    retain = np.setdiff1d(records.ids, forget)
+
+    def request(rng: np.random.Generator) -> Any:
+        return records.ids_of_users(rng.choice(revocable, 2, replace=False))
+
+    settings = {"alpha_unit": "record", "displace": ("item_*",), "share_weighted": True, "bound": "cap", "bound_level": 1.0, "epochs": 4}
+    return Ready2Unlearn(
+        Split(forget, retain, retain), Preparation(0.05, request=request, n_forget=None, n_retain=64, lambda1=1, lambda3=1, **settings)
+    )
+
+
+TASKS = {
+    "MF, BPR": Watched(matrix_factorization(4), "bpr", reg=0.05),
+    "MF, BCE": Watched(matrix_factorization(4), "bce", reg=0.05),
+    "LightGCN": Watched(lightgcn(4, 2), "bpr"),
+    "none": None,
+}
+STRATEGIES = {
+    "standard": lambda records: standard,
+    "isolated": lambda records: isolated(records.ids_of_users(np.arange(N_USERS // 2)), ("item_*",)),
+    "prepared": prepared,
+}
+TRAINERS = {name: GradientTrainer(Training(epochs=12, batch_size=72, lr=0.1), strategy) for name, strategy in STRATEGIES.items()}
+UNLEARNERS = {"ascent": GradientAscent(steps=4, lr=0.3, tables=("item_*",)), "newton": BlockNewton()}
+METHODS = {f"{t} + {u}": PostHoc(TRAINERS[t], UNLEARNERS[u]) for t in TRAINERS for u in UNLEARNERS} | {
+    "retrain": Retrain(TRAINERS["standard"])
+}
+EVERY = [(m, t) for t in TASKS if t != "none" for m in METHODS] + [("ease", "none")]
+METHODS["ease"] = Ease(reg=2.0)
+EXACT = [(m, t) for m, t in EVERY if METHODS[m].exact]
+POST_HOC = [(m, t) for m, t in EVERY if isinstance(METHODS[m], PostHoc)]
+
+REQUESTS = {
+    "one user": [LOG.ids_of_users([5])],
+    "a batch of users": [LOG.ids_of_users([2, 5, 20])],
+    "one interaction": [LOG.ids[[31]]],
+    "interactions of several users": [LOG.ids[[0, 31, 33, 100]]],
+    "a stream": [LOG.ids[[31]], LOG.ids_of_users([2]), np.setdiff1d(LOG.ids_of_users([5]), LOG.ids[[31]])],
+}
+every = pytest.mark.parametrize(("method", "task"), EVERY, ids=lambda name: name)
+requests = pytest.mark.parametrize("request_name", REQUESTS)
+
+
+@cache
+def fitted(method: str, task: str) -> Any:
+    return METHODS[method].fit(TASKS[task], LOG, seed=0)
+
+
+@cache
+def forgotten(method: str, task: str, request_name: str) -> Any:
+    now = fitted(method, task)
+    for ids in REQUESTS[request_name]:
+        now = METHODS[method].forget(TASKS[task], now, ids, seed=1)
+    return now
+
+
+def leaves(value: Any, where: str = "fitted") -> Any:
+    """Yields (place, leaf) of everything that `value` holds; a thing of unknown kind fails, so that nothing is passed over."""
+    if value is None or isinstance(value, str | int | float | bool | np.generic | torch.dtype | LGConv):
+        yield where, value
+    elif isinstance(value, torch.Tensor):
+        yield where, (value.to_dense() if value.layout != torch.strided else value).detach().numpy()
+        yield from leaves(value.grad, f"{where}.grad") if value.is_leaf else ()
+    elif isinstance(value, np.ndarray | pd.Index | pd.DataFrame):
+        yield where, np.asarray(value)
+    elif sparse.issparse(value):
+        yield where, value.toarray()
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from leaves(part, f"{where}.{key}")
+    elif isinstance(value, list | tuple | set | frozenset):
+        for i, part in enumerate(value):
+            yield from leaves(part, f"{where}[{i}]")
+    elif isinstance(value, torch.nn.Module) or dataclasses.is_dataclass(value):
+        yield from leaves(vars(value), where)
+    else:
+        raise AssertionError(f"{where} is a {type(value).__name__}: what does it hold?")
+
+
+def content(value: Any) -> list[Any]:
+    return [
+        (where, leaf.tobytes() if isinstance(leaf, np.ndarray) and leaf.dtype != object else repr(leaf)) for where, leaf in leaves(value)
+    ]
+
+
+def parameters(now: Any) -> bytes:
+    return b"".join(value.numpy().tobytes() for value in now.model.state_dict().values())
+
+
+def right_colour(now: Any, users: Any) -> float:
+    """Share of the two best things, of those that each has not, that are of the own colour."""
+    scores = now.model.scores(np.arange(N_USERS))
+    scores[LOG.user, LOG.item] = -np.inf
+    return float((np.argsort(-scores[users], axis=1)[:, :2] % 2 == users[:, None] % 2).mean())
+
+
+@every
+def test_people_are_recommended_their_colour_before_and_after_somebody_else_leaves(method, task):
+    assert right_colour(fitted(method, task), np.arange(N_USERS)) >= 0.9
+    assert right_colour(forgotten(method, task, "one user"), np.delete(np.arange(N_USERS), 5)) >= 0.9
+    assert parameters(fitted(method, task)) != parameters(forgotten(method, task, "one user"))
+
+
+@every
+@requests
+def test_the_old_fitted_is_not_touched(method, task, request_name):
+    before = fitted(method, task)
+    _ = before.records.user_counts, before.records.item_counts, before.records.pairs, before.records.free_ranks  # filled at the first use
+    untouched = content(before)
+    now = before
+    for ids in REQUESTS[request_name]:
+        now = METHODS[method].forget(TASKS[task], now, ids, seed=1)
+    assert content(before) == untouched
+    assert parameters(now) == parameters(forgotten(method, task, request_name))  # and the same seed gives the same bytes
+
+
+@every
+@requests
+def test_records_no_longer_hold_the_ids_and_those_that_stay_are_the_same(method, task, request_name):
+    after = forgotten(method, task, request_name).records
+    left = np.setdiff1d(LOG.ids, np.concatenate(REQUESTS[request_name]))
+    assert after.ids.tolist() == left.tolist()
+    assert after.item.tolist() == LOG.item[np.isin(LOG.ids, left)].tolist()
+    assert (after.n_users, after.n_items) == (N_USERS, N_ITEMS)
+
+
+@every
+def test_unknown_and_already_forgotten_ids_raise(method, task):
+    for ids in (LOG.ids_of_users([5])[:1], np.array([7])):
+        with pytest.raises(UnknownRecordError, match="never existed or are already forgotten"):
+            METHODS[method].forget(TASKS[task], forgotten(method, task, "one user"), ids, seed=1)
+
+
+@every
+def test_forgetting_nothing_returns_equal_parameters_and_records(method, task):
+    before = fitted(method, task)
+    after = METHODS[method].forget(TASKS[task], before, [], seed=1)
+    assert parameters(after) == parameters(before)
+    assert after.records.ids.tolist() == LOG.ids.tolist()
+
+
+@every
+def test_two_requests_may_come_in_either_order(method, task):
+    users, single = LOG.ids_of_users([5]), LOG.ids[[100]]
+    found = []
+    for first, second in ((users, single), (single, users)):
+        now = METHODS[method].forget(TASKS[task], fitted(method, task), first, seed=1)
+        found.append(METHODS[method].forget(TASKS[task], now, second, seed=1))
+    assert found[0].records.ids.tolist() == found[1].records.ids.tolist()
+    for a, b in zip(found[0].model.state_dict().values(), found[1].model.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-10 if METHODS[method].exact else 0.5, rtol=0)
+
+
+@every
+@requests
+def test_attach_ran_last_so_that_graph_rows_and_histories_stand_on_what_remains(method, task, request_name):
+    after = forgotten(method, task, request_name)
+    gone = np.flatnonzero(after.records.user_counts == 0)
+    assert np.abs(after.model.scores(gone)).sum() == 0
+    if task != "none":
+        assert after.model.attached == (1 if method == "retrain" else 1 + len(REQUESTS[request_name]))
+    if task == "LightGCN":
+        assert torch.equal(after.model.graph.adjacency.to_dense(), normalised_adjacency(after.records).to_dense())
+    if method == "ease":
+        assert (after.model.histories != after.records.matrix()).nnz == 0
+
+
+@every
+@requests
+def test_nothing_that_remains_holds_an_erased_id_a_key_or_an_edge(method, task, request_name):
+    """Searches parameters, buffers, gradients, graph, histories, blocks, probe, records, vocabularies and side information."""
+    after = forgotten(method, task, request_name)
+    erased, gone = np.concatenate(REQUESTS[request_name]), np.flatnonzero(after.records.user_counts == 0)
+    pairs = {(int(LOG.user[i]), int(LOG.item[i])) for i in LOG.positions(np.sort(erased))}
+    seen = 0
+    for where, leaf in leaves(after):
+        seen += 1
+        assert not where.endswith(".grad") or leaf is None, where
+        values = np.asarray(leaf)
+        if values.dtype.kind in "iu":
+            assert not np.isin(values, erased).any(), where
+        if values.dtype.kind in "OUT":
+            text = {part for value in values.ravel() for part in str(value).split()}
+            assert not text & {f"person-{user}" for user in gone}, where
+        if values.shape == (N_USERS, N_ITEMS):
+            assert all(values[pair] == 0 for pair in pairs), where
+        if values.shape == (N_USERS + N_ITEMS,) * 2:
+            assert all(values[u, N_USERS + i] == values[N_USERS + i, u] == 0 for u, i in pairs), where
+    assert seen > 10
+
+
+def test_the_search_finds_what_stays_behind():
+    held = dict(leaves(fitted("standard + newton", "LightGCN")))
+    assert np.isin(LOG.ids, held["fitted.memory.tables[0].ids"]).all()
+    assert "person-5" in held["fitted.records.user_keys.keys"]
+    assert held["fitted.model.graph.adjacency"].shape == (N_USERS + N_ITEMS,) * 2
+    with pytest.raises(AssertionError, match="is a Generator: what does it hold"):
+        list(leaves({"rng": np.random.default_rng()}))
+
+
+@pytest.mark.parametrize(("method", "task"), EXACT, ids=lambda name: name)
+@requests
+def test_an_exact_method_equals_fitting_what_remains(method, task, request_name):
+    after = forgotten(method, task, request_name)
+    again = METHODS[method].fit(TASKS[task], after.records, seed=1)
+    for found, wanted in zip(after.model.state_dict().values(), again.model.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-8 if method == "ease" else 0, rtol=0)
+
+
+@pytest.mark.parametrize(("method", "task"), POST_HOC, ids=lambda name: name)
+def test_editing_reads_the_request_alone(method, task):
+    before = fitted(method, task)
+    after = METHODS[method].forget(TASKS[task], dataclasses.replace(before, records=Locked(LOG)), *REQUESTS["a batch of users"], seed=1)
+    assert parameters(after) == parameters(forgotten(method, task, "a batch of users"))
