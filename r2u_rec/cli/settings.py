@@ -114,7 +114,7 @@ class ForgetSettings:
     damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
     n_draws: int = setting(8, "newton: negatives an interaction in the request's gradient")
     steps: int = setting(40, "ascent: at most so many steps")
-    lr: float = setting(2e-3, "ascent: size of a step")
+    lr: float = setting(0.02, "ascent: size of a step", MEASURED)
     optimizer: Literal["sgd", "adam"] = setting("sgd", "ascent")
     reduction: Literal["mean", "sum"] = setting("sum", "ascent: of the request's losses")
     tables: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters edited; null: all")
