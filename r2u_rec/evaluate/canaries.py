@@ -164,28 +164,42 @@ def choose_length(
     """
     if not callable(expected) and np.shape(expected) != (len(canaries),):
         raise ValueError(f"expected has shape {np.shape(expected)} for {len(canaries)} canaries: give one AUC a canary")
+
+    def surplus(length: float) -> float:
+        model = model_after(length)
+        target = expected(model) if callable(expected) else expected
+        return float(canaries.measure(model).fa.mean() - np.mean(target))
+
+    return first_crossing(surplus, longest=longest, stride=stride, tolerance=tolerance)
+
+
+def first_crossing(surplus: Callable[[float], float], *, longest: float = 3.0, stride: float = 0.5, tolerance: float = 0.005) -> float:
+    """Returns the shortest length at which `surplus`, what canaries show beyond what is expected of them, is gone.
+
+    Raises:
+        ValueError: a setting is not above 0.
+        EvidenceError: even the longest step leaves a surplus.
+    """
     for name, value in (("longest", longest), ("stride", stride), ("tolerance", tolerance)):
         if not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}")
     known: dict[float, float] = {}
 
-    def surplus(length: float) -> float:
+    def once(length: float) -> float:
         if length not in known:
-            model = model_after(length)
-            target = expected(model) if callable(expected) else expected
-            known[length] = float(canaries.measure(model).fa.mean() - np.mean(target))
+            known[length] = surplus(length)
         return known[length]
 
-    if surplus(0.0) <= 0:
+    if once(0.0) <= 0:
         return 0.0
     low = 0.0
     while low < longest:
         high = min(low + stride, longest)
-        if surplus(high) <= 0:
-            return float(brentq(surplus, low, high, xtol=tolerance))
+        if once(high) <= 0:
+            return float(brentq(once, low, high, xtol=tolerance))
         low = high
     least = min(known, key=lambda length: known[length])
     raise EvidenceError(
-        f"no step up to {longest} brings the canaries' mean AUC down to what is expected of strangers; the nearest, {least:.3g}, "
+        f"no step up to {longest} brings the canaries' AUC down to what is expected of strangers; the nearest, {least:.3g}, "
         f"leaves it {known[least]:.3f} above: allow longer steps, lower the damping, or retrain"
     )

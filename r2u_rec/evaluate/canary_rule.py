@@ -1,4 +1,4 @@
-"""CanaryRule: canaries as the rule that sets the length of a forgetting step at the end of training."""
+"""CanaryRule and ShadowRule: canaries set the length of a forgetting step at the end of training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from r2u_rec.core.trainer import Trainer
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.canaries import Expectation, choose_length
+from r2u_rec.evaluate.canaries import Expectation, choose_length, first_crossing
 from r2u_rec.evaluate.imprint import MIN_HISTORY, FoldInProbe
+from r2u_rec.evaluate.membership import auc
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
 
@@ -66,3 +68,37 @@ class CanaryRule:
             )
         n = min(self.n_canaries, able.size)
         return np.sort(stream(self.seed, "canaries").choice(able, size=n, replace=False))
+
+
+@dataclass(frozen=True, eq=False)
+class ShadowRule:
+    """As `CanaryRule`, but what untrained canaries would show is measured on one shadow model, trained without them.
+
+    It costs one more training at release, and none at a request: the canaries are not the users who will ask. Each
+    canary is held against itself under the shadow model. The length is where the attack fails: where the change against the
+    shadow model no longer ranks canaries above strangers, whom neither model has seen.
+
+    Attributes:
+        canaries: who is drawn, how many, by which seed, and the strangers.
+        trainer: the recipe of the released model, or of its standard form.
+    """
+
+    canaries: CanaryRule
+    trainer: Trainer
+
+    def __call__(self, task: Any, model: Any, records: InteractionLog, erase: Erase) -> float:
+        """Returns the length for `model`, trained on `records`; raises as `CanaryRule`."""
+        rule = self.canaries
+        users = rule.draw(records)
+        ids = records.ids_of_users(users)
+        shadow = self.trainer.train(task, records.drop(ids), seed=int(stream(rule.seed, "shadow").integers(2**31)))
+        probe = FoldInProbe(records, users, n_halves=rule.n_halves, seed=rule.seed)
+        strangers = FoldInProbe(rule.strangers, np.unique(rule.strangers.user), n_halves=rule.n_halves, seed=rule.seed)
+        alone, of_strangers = probe.measure(shadow).fa, strangers.measure(shadow).fa
+
+        def tell_apart(length: float) -> float:
+            """The attack itself: how well the change against the shadow model tells canaries from strangers, less chance."""
+            moved = erase(ids, length)
+            return auc(probe.measure(moved).fa - alone, strangers.measure(moved).fa - of_strangers)[0] - 0.5
+
+        return first_crossing(tell_apart, longest=rule.longest)

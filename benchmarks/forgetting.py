@@ -1,0 +1,64 @@
+"""What is kept and what is left behind after a tenth of the users leave: every way to train, every way to forget.
+
+    python benchmarks/forgetting.py ml-100k --seeds 0 1 2 3 4     # settings in forgetting.yaml
+    python benchmarks/forgetting.py ml-1m --seeds 0 1 2
+
+Writes results/forgetting_DATASET.json. Each seed is a split, a draw of users and initial values of its own; a finished seed is kept in
+the folder --work and not repeated. Two requests of a tenth of the users each are made against every model: users drawn
+from the upper half by revocability, and users that no scorer flagged. Both have a matched group of as many users who were never
+trained on, and retrained models of the standard recipe as references.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", choices=["ml-100k", "ml-1m"])
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="seeds run side by side, one thread each")
+    parser.add_argument("--work", type=Path, default=Path("runs/forgetting"), help="where finished seeds are kept")
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    a = parser.parse_args()
+    settings = yaml.safe_load((HERE / "forgetting.yaml").read_text())
+    settings |= settings[a.dataset]
+    for name in ("ml-100k", "ml-1m"):
+        del settings[name]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    a.work.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(min(a.jobs, len(a.seeds))) as pool:
+        studied = list(pool.map(_seed, [(a.dataset, seed, settings, str(a.work)) for seed in a.seeds]))
+    from forgetting_table import write  # beside this file
+
+    print(write(a.dataset, a.seeds, settings, studied, a.results))
+
+
+def _seed(job: tuple[str, int, dict[str, Any], str]) -> dict[str, Any]:
+    dataset, seed, settings, work = job
+    done = Path(work) / f"{dataset}-{seed}.json"
+    if done.exists():
+        found = json.loads(done.read_text())
+        if found["settings"] == json.loads(json.dumps(settings)):
+            return found
+    from forgetting_study import study  # imported in the worker: torch reads its thread count at import
+
+    found = study(dataset, seed, settings)
+    part = done.with_suffix(".part")
+    part.write_text(json.dumps(found))
+    part.replace(done)
+    return found
+
+
+if __name__ == "__main__":
+    main()
