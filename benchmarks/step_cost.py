@@ -9,12 +9,10 @@ in one process, a few steps of each in turn, so that what else the machine does 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +30,9 @@ from r2u_rec.core.strategies import standard
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.recsys.task import RankingTask, matrix_factorization
-from r2u_rec.report.provenance import machine_kind, versions
+from r2u_rec.report import write_benchmark
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "step_cost.json"
 
 
 def synthetic_log(n_users: int, n_items: int, n_interactions: int, seed: int) -> InteractionLog:
@@ -72,12 +69,12 @@ def prepared(log: InteractionLog, n_forget: int, n_retain: int, seed: int) -> St
     return Ready2Unlearn(Split(forget, retain, retain), settings)
 
 
-def stepper(log: InteractionLog, step: Step, settings: dict[str, Any]) -> Callable[[], float]:
+def stepper(log: InteractionLog, step: Step, settings: dict[str, Any], seed: int) -> Callable[[], float]:
     """Returns a function that does one training step of a model of its own and returns its seconds."""
     task = RankingTask(matrix_factorization(settings["embedding_dim"]), reg=settings["reg"])
-    model = task.model(log, seed=settings["seed"]).train()
+    model = task.model(log, seed=seed).train()
     optimizer = RowwiseAdam(model.parameters(), lr=2e-3)
-    rng = np.random.default_rng(settings["seed"])
+    rng = np.random.default_rng(seed)
     batches = iter(())
     log.free_ranks  # noqa: B018 - made once a fit, not once a step
 
@@ -97,67 +94,65 @@ def stepper(log: InteractionLog, step: Step, settings: dict[str, Any]) -> Callab
     return one
 
 
-def measure(steppers: dict[str, Callable[[], float]], settings: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Returns n, median and quartiles of the milliseconds of each, measured in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in steppers}
+def medians(steppers: dict[tuple[str, int], Callable[[], float]], settings: dict[str, Any]) -> dict[tuple[str, int], float]:
+    """Returns the median milliseconds of each, measured in turn."""
+    seconds: dict[tuple[str, int], list[float]] = {name: [] for name in steppers}
     for turn in range(settings["n_warm_up"] + settings["n_rounds"]):
         for name, one in steppers.items():
             found = [one() for _ in range(settings["n_steps"])]
             if turn >= settings["n_warm_up"]:
                 seconds[name] += found
-    table = {}
-    for name, values in seconds.items():
-        low, median, high = (round(1000 * v, 2) for v in statistics.quantiles(values, n=4))
-        table[name] = {"n": len(values), "q25": low, "median": median, "q75": high}
-        print(f"{name}: {median} ms ({low} to {high})", flush=True)
-    return table
+    return {name: 1000 * statistics.median(values) for name, values in seconds.items()}
 
 
-def growth(settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns the steps of a small and a large number of users, and their ratios."""
-    g, steppers = settings["growth"], {}
-    for n_users in g["n_users"]:
-        log = synthetic_log(n_users, g["n_items"], g["n_interactions"], settings["seed"])
-        steppers[f"standard, {n_users} users"] = stepper(log, standard, settings)
-        steppers[f"prepared, {n_users} users"] = stepper(log, prepared(log, g["n_forget"], g["n_retain"], settings["seed"]), settings)
-    table = measure(steppers, settings)
-    few, many = g["n_users"]
-    ratios = {k: round(table[f"{k}, {many} users"]["median"] / table[f"{k}, {few} users"]["median"], 3) for k in ("standard", "prepared")}
-    return {"milliseconds": table, "ratio_of_medians": ratios, "reached": max(ratios.values()) <= settings["max_ratio"]}
-
-
-def preparation(settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns prepared steps against the standard one, at the size of ml-1m."""
-    p = settings["preparation"]
-    log = synthetic_log(p["n_users"], p["n_items"], p["n_interactions"], settings["seed"])
-    steppers = {"standard": stepper(log, standard, settings)}
-    for n in p["n_forget"]:
-        steppers[f"prepared, {n} + {n} records"] = stepper(log, prepared(log, n, n, settings["seed"]), settings)
-    table = measure(steppers, settings)
-    base = table["standard"]["median"]
-    return {"milliseconds": table, "times_standard": {k: round(v["median"] / base, 2) for k, v in table.items() if k != "standard"}}
+def measured(shape: dict[str, Any], settings: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+    """Returns a row for each number of users and each kind of step, all measured in turn."""
+    steppers = {}
+    for n_users in shape["n_users"]:
+        log = synthetic_log(n_users, shape["n_items"], shape["n_interactions"], seed)
+        steppers["standard", n_users] = stepper(log, standard, settings, seed)
+        for n in shape["n_forget"]:
+            steppers[f"prepared, {n} + {n} records", n_users] = stepper(log, prepared(log, n, n, seed), settings, seed)
+    found, fewest = medians(steppers, settings), shape["n_users"][0]
+    rows = []
+    for (step, n_users), milliseconds in found.items():
+        row = {"step": step, "users": n_users, "seed": seed, "milliseconds": milliseconds}
+        row["times_standard"] = milliseconds / found["standard", n_users]
+        row["times_fewest_users"] = None if len(shape["n_users"]) == 1 else milliseconds / found[step, fewest]
+        rows.append(row)
+        print(f"seed {seed}, {n_users} users, {step}: {milliseconds:.1f} ms", flush=True)
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=HERE / "step_cost.yaml")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     settings = yaml.safe_load(arguments.settings.read_text("utf-8"))
     torch.set_num_threads(1)
-    result = {
-        "benchmark": "step_cost",
-        "command": "python benchmarks/step_cost.py",
-        "date": datetime.now(UTC).date().isoformat(),
-        "settings": settings,
-        "machine": machine_kind() | {"threads": 1, "load_before": round(os.getloadavg()[0], 2)},
-        "versions": versions(),
-        "growth": growth(settings),
-        "preparation": preparation(settings),
-    }
-    arguments.output.parent.mkdir(exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    print(f"{arguments.output.name}: {'reached' if result['growth']['reached'] else 'NOT reached'}")
+    load = round(os.getloadavg()[0], 1)
+    figures = [row for seed in settings["seeds"] for shape in settings["shapes"] for row in measured(shape, settings, seed)]
+    worst = max(row["times_fewest_users"] for row in figures if row["times_fewest_users"] is not None)
+    reached = "reached" if worst <= settings["max_times"] else "NOT reached"
+    notes = [
+        f"Ten times the users: at most {worst:.2f} times the milliseconds in every seed and kind of step; "
+        f"{settings['max_times']} allowed, {reached}.",
+        f"One thread; load average before the run {load}. Other work lengthens all steps alike, since they are measured in turn.",
+    ]
+    path = write_benchmark(
+        arguments.results,
+        "step_cost",
+        question="What does a training step of matrix factorisation cost with ten times the users, and when it prepares?",
+        command="python benchmarks/step_cost.py",
+        settings=settings,
+        seeds=settings["seeds"],
+        figures=figures,
+        by=["step", "users"],
+        columns=["milliseconds", "times_fewest_users", "times_standard"],
+        notes=notes,
+    )
+    print(f"{path.name}: {reached}, {worst:.2f}")
 
 
 if __name__ == "__main__":
