@@ -34,9 +34,9 @@ def write(dataset: str, seeds: list[int], settings: dict[str, Any], studied: lis
 
 
 def _with_time_shares(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Adds each arm's training time over standard training's, both of the same run."""
-    base = next(r["training_seconds"] for r in rows if r["arm"] == "standard" and r["operator"] == "none")
-    return [r | ({"training / standard": r["training_seconds"] / base} if r["operator"] == "none" else {}) for r in rows]
+    """Adds each arm's training cost over standard training's, both of the same run."""
+    base = next(r["training_cpu_seconds"] for r in rows if r["arm"] == "standard" and r["operator"] == "none")
+    return [r | ({"training / standard": r["training_cpu_seconds"] / base} if r["operator"] == "none" else {}) for r in rows]
 
 
 def _by_seed(rows: list[dict[str, Any]], key: str, **named: str) -> dict[int, float]:

@@ -19,7 +19,7 @@ from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import History, Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
-from r2u_rec.evaluate.canary_rule import CanaryRule
+from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
 from r2u_rec.unlearn.block_newton import BlockNewton
@@ -127,10 +127,10 @@ def unlearner(s: Settings, operator: str, cohorts: Cohorts) -> GradientAscent | 
         return GradientAscent(
             f.steps, f.lr, f.optimizer, f.reduction, bound=f.bound, bound_level=f.bound_level, target=f.target, tables=f.tables
         )
-    return BlockNewton(canary_rule(cohorts, seed=s.seed) if f.length == "canaries" else f.length, f.damping, f.n_draws)
+    return BlockNewton(canary_rule(s, cohorts) if isinstance(f.length, str) else f.length, f.damping, f.n_draws)
 
 
-def canary_rule(cohorts: Cohorts, *, seed: int) -> CanaryRule:
+def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
     """Returns the rule that sets the length of the Newton step; canaries are revocable users, for they are whom requests come from.
 
     Raises:
@@ -138,8 +138,9 @@ def canary_rule(cohorts: Cohorts, *, seed: int) -> CanaryRule:
     """
     if len(cohorts.strangers) == 0:
         raise SettingsError(
-            "forget.length=canaries compares with users kept out of training, and there are none: "
+            f"forget.length={s.forget.length} compares with users kept out of training, and there are none: "
             "set revocability.strangers_share above 0, or forget.length to a number"
         )
     strangers = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.strangers))
-    return CanaryRule(strangers, cohorts.revocable, seed=seed)
+    rule = CanaryRule(strangers, cohorts.revocable, seed=s.seed)
+    return rule if s.forget.length == "canaries" else ShadowRule(rule, trainer(s, "standard", cohorts.revocable))

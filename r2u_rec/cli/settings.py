@@ -81,7 +81,7 @@ class PrepareSettings:
     arm: Arm = setting("ready2unlearn", "how `train` trains")
     weight: float = setting(0.25, "reweighted: weight of revocable interactions", "Ready2Unlearn, baselines")
     phase_share: float = setting(0.5, "phased: share of the epochs that see all interactions", "Ready2Unlearn, baselines")
-    alpha: float = setting(0.6, "length of the inner ascent, an interaction or a request", MEASURED)
+    alpha: float = setting(1.0, "length of the inner ascent, an interaction or a request", MEASURED)
     alpha_unit: Literal["record", "request"] = setting("record", "what alpha is multiplied by")
     geometry: Literal["gradient", "sign", "normalised"] = setting("gradient", "of the inner step", PAPER)
     displace: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters displaced; null: all", MEASURED)
@@ -97,9 +97,9 @@ class PrepareSettings:
     order: int = setting(1, "1: first order, 2: exact", "Ready2Unlearn, Algorithm 1")
     last_share: float = setting(0.25, "share of the epochs, the last ones, that prepare", MEASURED)
     every: int = setting(1, "only every k-th of their steps prepares")
-    request_share: float | None = setting(0.1, "simulated requests: share of the revocable users; null: n_forget at random", MEASURED)
-    n_forget: int | None = setting(None, "interactions of x_f; null: the whole simulated request")
-    n_retain: int = setting(8192, "interactions of x_r")
+    request_share: float | None = setting(0.3, "simulated requests: share of the revocable users; null: n_forget at random", MEASURED)
+    n_forget: int | None = setting(2048, "interactions of x_f; null: the whole simulated request", MEASURED)
+    n_retain: int = setting(2048, "interactions of x_r", MEASURED)
     n_recovery: int = setting(32, "interactions of x_rc", PAPER)
     balanced: bool = setting(False, "draw x half from revocable, half from stable interactions")
     allow_divergence: bool = setting(False, "run a combination that is known to diverge")
@@ -110,9 +110,11 @@ class ForgetSettings:
     """How a trained model forgets."""
 
     operator: Operator = setting("auto", "what `forget` does; exact is for ease; auto: exact for ease, newton for others")
-    length: float | Literal["canaries"] = setting("canaries", "newton: length of the step; canaries: set once at the end of training")
+    length: float | Literal["canaries", "shadow"] = setting(
+        "canaries", "newton: length of the step, or what sets it at the end of training: canaries; shadow: canaries and one more training"
+    )
     damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
-    n_draws: int = setting(8, "newton: negatives an interaction in the request's gradient")
+    n_draws: int = setting(32, "newton: negatives an interaction in the request's gradient", MEASURED)
     steps: int = setting(40, "ascent: at most so many steps")
     lr: float = setting(0.02, "ascent: size of a step", MEASURED)
     optimizer: Literal["sgd", "adam"] = setting("sgd", "ascent")

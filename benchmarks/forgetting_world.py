@@ -1,0 +1,64 @@
+"""Who plays which part in benchmarks/forgetting.py: a split, two requests, their never-trained counterparts, strangers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from r2u_rec.data import load_dataset, random_per_user
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.evaluate.ranking import rank, ranking_metrics
+from r2u_rec.revocability import blend
+from r2u_rec.revocability.cohorts import matched_halves
+from r2u_rec.rng import stream
+
+MIN_HISTORY = 8
+
+
+@dataclass
+class World:
+    """A split, who plays which part, and what is trained on."""
+
+    histories: InteractionLog
+    records: InteractionLog
+    seen: Any
+    test: Any
+    test_users: Any
+    revocable: Any
+    strangers: InteractionLog
+    requests: dict[str, tuple[Any, Any]]
+
+    def quality(self, model: Any, without: Any) -> float:
+        """NDCG@20 on the test part of the users trained on, less `without`."""
+        users = np.setdiff1d(self.test_users, without)
+        return float(ranking_metrics(rank(model, self.seen, users, 20), self.test, users, (20,)).mean()["NDCG@20"])
+
+
+def build_world(dataset: str, seed: int, s: dict[str, Any], part: str = "test") -> World:
+    """Draws split and cohorts; part "validation" is for choosing settings."""
+    log = load_dataset(dataset)
+    parts = random_per_user(log, seed=seed)
+    train = parts.train
+    scores = blend(
+        train, categories="class" if "class" in (train.item_info.columns if train.item_info is not None else []) else None, seed=seed
+    )
+    able = np.flatnonzero(train.user_counts >= MIN_HISTORY)
+    order = able[np.argsort(-scores[able], kind="stable")]
+    half = len(order) // 2
+    alike = np.stack([np.nan_to_num(scores), np.log1p(train.user_counts)], axis=1)
+    n = round(s["request_share"] * log.n_users)
+    requests = {}
+    for name, pool in (("flagged", np.sort(order[:half])), ("not flagged", np.sort(order[half:]))):
+        requests[name] = matched_halves(pool, alike[pool], n, rng=stream(seed, "cohorts", name))
+    holdout = np.concatenate([h for _, h in requests.values()])
+    left = np.setdiff1d(np.sort(order[:half]), np.concatenate([holdout, requests["flagged"][0]]))
+    strangers = np.sort(stream(seed, "strangers").choice(left, size=round(s["strangers_share"] * log.n_users), replace=False))
+    apart = np.union1d(holdout, strangers)
+    records = train.drop(train.ids_of_users(apart))
+    judged = parts.test if part == "test" else parts.validation
+    seen = train.matrix() + parts.validation.matrix() if part == "test" else train.matrix()
+    users = np.intersect1d(np.unique(records.user), np.unique(judged.user))
+    revocable = np.setdiff1d(np.sort(order[:half]), apart)
+    return World(train, records, seen, judged.matrix(), users, revocable, train.keep(train.ids_of_users(strangers)), requests)
