@@ -11,26 +11,38 @@ from r2u_rec.evaluate.statistics import compare, holm
 from r2u_rec.report import write_benchmark
 
 SIMULATED, CONTROL = "ready2unlearn simulated", "simulated, alpha 0"
+MAIN = {
+    ("standard", "retrained"),
+    ("standard", "none"),
+    ("standard", "Newton, canaries"),
+    ("standard", "Newton, shadow canaries"),
+    (SIMULATED, "Newton, shadow canaries"),
+    ("standard", "ascent to AUC .55"),
+    (CONTROL, "ascent to AUC .55"),
+    (SIMULATED, "ascent to AUC .55"),
+    ("isolated", "none"),
+    ("closed form", "retrained"),
+    ("closed form", "exact down-date"),
+}
 COLUMNS = ("NDCG@20", "NDCG@20 / retrained", "auc", "adaptive_auc", "tpr_at_1fpr", "excess", "seconds_per_user", "training / standard")
 
 
 def write(dataset: str, seeds: list[int], settings: dict[str, Any], studied: list[dict[str, Any]], results: Path) -> Path:
-    """Writes results/forgetting_DATASET.json and returns its path."""
+    """Writes results/forgetting_DATASET.json, all rows, and results/main_DATASET.json, the rows of the README; returns the first path."""
     rows = [row | {"data": dataset} for found in studied for row in _with_time_shares(found["rows"])]
-    name = f"forgetting_{dataset}"
-    return write_benchmark(
-        results,
-        name,
-        question=f"After a tenth of the users left ({dataset}): what is kept for those who stay, and what is left of those who left?",
-        command=f"python benchmarks/forgetting.py {dataset} --seeds {' '.join(map(str, seeds))}",
-        settings=settings,
-        seeds=seeds,
-        figures=rows,
-        by=("request", "model", "arm", "operator"),
-        columns=COLUMNS,
-        split_hashes={f"{part}, seed {f['seed']}": value for f in studied for part, value in f["split_hashes"].items()},
-        notes=_notes(rows),
-    )
+    main = [row for row in rows if row["request"] == "flagged" and (row["arm"], row["operator"]) in MAIN]
+    asked = f"After a tenth of the users left ({dataset}): what is kept for those who stay, and what is left of those who left?"
+    common = {
+        "command": f"python benchmarks/forgetting.py {dataset} --seeds {' '.join(map(str, seeds))}",
+        "settings": settings,
+        "seeds": seeds,
+        "columns": COLUMNS,
+        "split_hashes": {f"{part}, seed {f['seed']}": value for f in studied for part, value in f["split_hashes"].items()},
+    }
+    which = "Requests from the users whom the scorer flags."
+    write_benchmark(results, f"main_{dataset}", question=f"{asked} {which}", figures=main, by=("model", "arm", "operator"), **common)
+    by = ("request", "model", "arm", "operator")
+    return write_benchmark(results, f"forgetting_{dataset}", question=asked, figures=rows, by=by, notes=_notes(rows), **common)
 
 
 def _with_time_shares(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from r2u_rec.data.negatives import popularity_negatives, uniform_negatives
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.recsys.factorization import MatrixFactorization
+from r2u_rec.recsys.interaction import interaction
 from r2u_rec.recsys.lightgcn import LightGCN
 from r2u_rec.recsys.losses import bce_loss, bpr_loss
 from r2u_rec.unlearn.contacts import Contacts
@@ -105,13 +106,9 @@ class RankingTask:
 
     def objective(self, model: Any, batch: RankingBatch) -> tuple[Tensor, Tensor]:
         """Returns (n,) losses and (n,) penalties on the vectors that each interaction touches."""
-        p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
-        scores = (p.unsqueeze(1) * q).sum(-1)  # (n, 1 + k)
+        scores, norms = interaction(*model.lookup(batch.users, batch.items))  # (n, 1 + k), (n,)
         losses = bpr_loss(scores) if self.loss == "bpr" else bce_loss(scores)
-        if self.reg == 0:
-            return losses, torch.zeros_like(losses)
-        norms = q.square().sum(-1)  # (n, 1 + k)
-        return losses, self.reg / 2 * (p.square().sum(1) + norms[:, 0] + norms[:, 1:].mean(1))
+        return losses, self.reg / 2 * norms
 
     def chance(self, records: InteractionLog) -> float:
         """Returns the loss in nats of a model that scores everything alike: log 2 for BPR, 2 log 2 for BCE."""
@@ -141,7 +138,13 @@ class RankingTask:
             return [item_rows]
         users = batch.users.unsqueeze(1)
         if self.loss == "bpr":  # one score a pair: x_ui - x_uj
-            own = (users.expand(-1, n_draws), q[:, :1] - q[:, 1:], -slopes[:, 1:], curvatures[:, 1:], torch.full_like(slopes[:, 1:], self.reg / n_draws))
+            own = (
+                users.expand(-1, n_draws),
+                q[:, :1] - q[:, 1:],
+                -slopes[:, 1:],
+                curvatures[:, 1:],
+                torch.full_like(slopes[:, 1:], self.reg / n_draws),
+            )
         else:
             own_ridges = torch.full_like(slopes, self.reg / (1 + n_draws))
             own = (users.expand(-1, 1 + n_draws), q, slopes, curvatures, own_ridges)

@@ -54,7 +54,7 @@ def test_lists_may_be_written_with_commas():
         (["--model.embedding_dim", "many"], "model.embedding_dim takes a whole number, got 'many'"),
         (["--model.embedding_dim", "1.5"], "model.embedding_dim takes a whole number, got '1.5'"),
         (["--model.name", "mff"], "model.name takes one of mf, lightgcn, ease, got 'mff'; did you mean mf?"),
-        (["--forget.length", "canary"], "forget.length takes a number or one of canaries, got 'canary'; did you mean canaries?"),
+        (["--forget.length", "canary"], "forget.length takes a number or one of canaries, shadow, got 'canary'; did you mean canaries?"),
         (["--data.shares", "1,2"], "data.shares takes a list of 3, each a number, got '[1, 2]'"),
         (["--training.lr"], "--training.lr needs a value"),
         (["--preset", "demmo"], "unknown preset 'demmo'; did you mean demo?; there are demo, paper"),
