@@ -122,13 +122,13 @@ class RankingTask:
         model.forget_rows_(absent)
 
     @torch.no_grad()
-    def contacts(self, model: Any, records: InteractionLog, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
+    def contacts(self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
         """Returns how interactions meet the item rows, through the user vector, and the user rows, through item vectors.
 
         The item rows are those that scores are made from: the embedding itself, or the correction that a graph model adds
         to its propagated table.
         """
-        batch = replace(self, n_negatives=n_draws).batch(records, records.ids, rng=rng)
+        batch = replace(self, n_negatives=n_draws).batch(records, ids, rng=rng)
         p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
         slopes, curvatures = self._derivatives((p.unsqueeze(1) * q).sum(-1))  # (n, 1 + k)
         ridges = torch.full_like(slopes, self.reg / n_draws)

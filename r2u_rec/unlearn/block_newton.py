@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,9 @@ from r2u_rec.ids import Ids, as_ids
 from r2u_rec.rng import stream
 from r2u_rec.unlearn.blocks import TableBlocks, gather_blocks
 from r2u_rec.unlearn.contacts import Contacts, MeetsRows
+
+CONTACTS_AT_ONCE = 262_144
+"""Contacts gathered in one piece: what bounds the memory of a large request, and of the end of training."""
 
 Erase = Callable[[Ids, float], nn.Module]
 Calibrate = Callable[[Any, nn.Module, Any, Erase], float]
@@ -82,8 +85,12 @@ class BlockNewton:
         """
         model.eval()
         parameters = dict(model.named_parameters())
-        found = self._contacts(task, model, records, n_draws=1, seed=seed)
-        memory = NewtonMemory(tuple(gather_blocks(c, records.ids, len(parameters[c.table])) for c in found), 0.0)
+        tables: dict[str, TableBlocks] = {}
+        for ids, found in self._contacts(task, model, records, n_draws=1, seed=seed):
+            for c in found:
+                part = gather_blocks(c, ids, len(parameters[c.table]))
+                tables[c.table] = tables[c.table].joined(part) if c.table in tables else part
+        memory = NewtonMemory(tuple(tables.values()), 0.0)
         if not callable(self.length):
             return replace(memory, length=float(self.length))
         steps: dict[bytes, tuple[NewtonMemory, dict[str, Tensor]]] = {}
@@ -109,28 +116,38 @@ class BlockNewton:
     def _step(self, task: Any, model: nn.Module, forget: Any, memory: NewtonMemory, *, seed: int) -> tuple[NewtonMemory, dict[str, Tensor]]:
         parameters = dict(model.named_parameters())
         kept = {t.table: t for t in memory.tables}
+        gradients: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in kept}
+        features: dict[str, list[Tensor]] = {name: [] for name in kept}
+        for _, found in self._contacts(task, model, forget, n_draws=self.n_draws, seed=seed):
+            for c in found:
+                gradients[c.table].append(_gradient(c, parameters[c.table].detach()))
+                features[c.table].append(_paired(c, kept[c.table]))
         left, step = [], {}
-        for c in self._contacts(task, model, forget, n_draws=self.n_draws, seed=seed):
-            table = kept[c.table].without(forget.ids, _paired(c, kept[c.table]))
-            rows, gradient = _gradient(c, parameters[c.table].detach())
-            step[c.table] = torch.sparse_coo_tensor(
+        for name, table in kept.items():
+            after = table.without(forget.ids, torch.cat(features[name]))
+            rows, gradient = _summed(gradients[name])
+            left.append(after)
+            step[name] = torch.sparse_coo_tensor(
                 rows.unsqueeze(0),
-                _solve(table, rows, gradient, self.damping).to(parameters[c.table]),
-                parameters[c.table].shape,
+                _solve(after, rows, gradient, self.damping).to(parameters[name]),
+                parameters[name].shape,
                 is_coalesced=True,
                 check_invariants=False,
             )
-            left.append(table)
         return NewtonMemory(tuple(left), memory.length), step
 
-    def _contacts(self, task: Any, model: nn.Module, records: Any, *, n_draws: int, seed: int) -> list[Contacts]:
+    def _contacts(self, task: Any, model: nn.Module, records: Any, *, n_draws: int, seed: int) -> Iterator[tuple[Ids, list[Contacts]]]:
+        """Yields ids and contacts of the records in blocks of bounded size, in the order of their ids."""
         self.check(task)
-        with torch.no_grad():
-            found = task.contacts(model, records, n_draws=n_draws, rng=stream(seed, "contacts"))
-        chosen = [c for c in found if self.tables is None or any(fnmatch.fnmatchcase(c.table, p) for p in self.tables)]
-        if not chosen:
-            raise SettingsError(f"tables={list(self.tables or ())} matches none of {[c.table for c in found]}")
-        return chosen
+        size = max(1, CONTACTS_AT_ONCE // n_draws)
+        for at in range(0, len(records.ids), size):
+            ids = records.ids[at : at + size]
+            with torch.no_grad():
+                found = task.contacts(model, records, ids, n_draws=n_draws, rng=stream(seed, "contacts", at))
+            chosen = [c for c in found if self.tables is None or any(fnmatch.fnmatchcase(c.table, p) for p in self.tables)]
+            if not chosen:
+                raise SettingsError(f"tables={list(self.tables or ())} matches none of {[c.table for c in found]}")
+            yield ids, chosen
 
 
 def _move_(model: nn.Module, step: dict[str, Tensor], length: float) -> None:
@@ -157,6 +174,15 @@ def _gradient(c: Contacts, values: Tensor) -> tuple[Tensor, Tensor]:
     gradient = torch.sparse.mm(slopes, c.features.reshape(columns, -1).double())  # (m, d)
     ridge = torch.zeros(len(rows), dtype=torch.float64).index_add_(0, inverse, c.ridges.flatten().double())
     return rows, gradient + ridge[:, None] * values[rows].double()
+
+
+def _summed(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Returns the ascending rows of all parts and the sums of their gradients."""
+    if len(parts) == 1:
+        return parts[0]
+    rows, inverse = torch.unique(torch.cat([r for r, _ in parts]), return_inverse=True)
+    gradients = torch.cat([g for _, g in parts])
+    return rows, torch.zeros(len(rows), gradients.shape[1], dtype=gradients.dtype).index_add_(0, inverse, gradients)
 
 
 def _solve(table: TableBlocks, rows: Tensor, gradient: Tensor, damping: float, chunk: int = 2048) -> Tensor:

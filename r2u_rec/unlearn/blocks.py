@@ -75,6 +75,15 @@ class TableBlocks:
             record_ridges=self.record_ridges[keep],
         )
 
+    def joined(self, other: TableBlocks) -> TableBlocks:
+        """Returns the blocks of both sets of records; the ids of `other` come after those of this one."""
+        counts = self.counts + other.counts
+        n, m = float(self.counts.sum()), float(other.counts.sum())
+        blocks = (self.blocks * n + other.blocks * m) / max(n + m, 1.0) if self.own else self.blocks + other.blocks
+        columns = {name: torch.cat([getattr(self, name), getattr(other, name)]) for name in ("rows", "curvatures", "record_ridges")}
+        ids = np.concatenate([self.ids, other.ids])
+        return replace(self, blocks=blocks, ridges=self.ridges + other.ridges, counts=counts, ids=ids, **columns)
+
     def systems(self, rows: Tensor, damping: float) -> Tensor:
         """Returns (m, d, d) the damped blocks of `rows` in float64."""
         eye = torch.eye(self.blocks.shape[-1], dtype=torch.float64)

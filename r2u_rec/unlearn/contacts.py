@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor, nn
 
+from r2u_rec.ids import Ids
+
 
 @dataclass(frozen=True)
 class Contacts:
@@ -37,6 +39,9 @@ class Contacts:
 class MeetsRows(Protocol):
     """A task that can say how records meet the rows of a model's tables."""
 
-    def contacts(self, model: nn.Module, records: Any, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
-        """Returns one `Contacts` a table; n_draws samples stand for what the loss averages over beside the record."""
+    def contacts(self, model: nn.Module, records: Any, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
+        """Returns one `Contacts` a table for the records `ids` among `records`, in the order of `ids`.
+
+        `n_draws` samples, drawn against `records`, stand for what the loss averages over beside the record.
+        """
         ...

@@ -109,7 +109,7 @@ def test_it_offers_what_the_core_may_ask_for():
 def test_contacts_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_draws):
     task = RankingTask(BUILD, loss, reg=0.4)
     model = double_model(task)
-    items, users = task.contacts(model, LOG, n_draws=n_draws, rng=np.random.default_rng(3))
+    items, users = task.contacts(model, LOG, LOG.ids, n_draws=n_draws, rng=np.random.default_rng(3))
     batch = RankingTask(BUILD, loss, n_negatives=n_draws, reg=0.4).batch(LOG, LOG.ids, rng=np.random.default_rng(3))
     assert (items.table, users.table, items.own, users.own) == (model.item_rows, model.user_rows, False, True)
     assert torch.equal(items.rows, batch.items)
@@ -141,7 +141,7 @@ def test_contacts_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_
 def test_a_graph_model_offers_its_correction_table_alone():
     task = RankingTask(lightgcn(4, 2))
     model = task.model(LOG, seed=0)
-    (items,) = task.contacts(model, LOG, n_draws=2, rng=np.random.default_rng(0))
+    (items,) = task.contacts(model, LOG, LOG.ids, n_draws=2, rng=np.random.default_rng(0))
     assert dict(model.named_parameters())[items.table].shape == (LOG.n_items, 4)
     assert items.features.shape == (len(LOG), 1, 4)
 

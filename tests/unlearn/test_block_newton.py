@@ -35,7 +35,7 @@ def test_the_step_equals_retraining_where_the_loss_is_quadratic():
 def test_without_the_downdate_it_would_not():
     method, before = fitted()
     after = method.forget(TASK, before, FORGET, seed=1)
-    whole = gather_blocks(TASK.contacts(before.model, RECORDS, n_draws=1, rng=None)[0], RECORDS.ids, N_ROWS)
+    whole = gather_blocks(TASK.contacts(before.model, RECORDS, RECORDS.ids, n_draws=1, rng=None)[0], RECORDS.ids, N_ROWS)
     left = after.memory.tables[0]
     assert (left.blocks - whole.blocks).abs().max() > 0.1
 
@@ -53,7 +53,7 @@ def test_what_is_kept_equals_what_would_be_gathered_from_the_records_that_remain
     method, before = fitted()
     left = method.forget(TASK, before, FORGET, seed=1).memory.tables[0]
     remaining = RECORDS.drop(FORGET)
-    fresh = gather_blocks(TASK.contacts(before.model, remaining, n_draws=1, rng=None)[0], remaining.ids, N_ROWS)
+    fresh = gather_blocks(TASK.contacts(before.model, remaining, remaining.ids, n_draws=1, rng=None)[0], remaining.ids, N_ROWS)
     assert left.ids.tolist() == remaining.ids.tolist()
     for name in ("blocks", "ridges", "counts", "rows", "curvatures", "record_ridges"):
         torch.testing.assert_close(getattr(left, name), getattr(fresh, name), atol=1e-12, rtol=0)
@@ -144,7 +144,7 @@ def test_sum_of_blocks_is_the_dense_einsum_without_the_dense_array(shared):
 
 
 def test_rows_of_their_own_share_the_mean_block_scaled_by_their_count():
-    c = TASK.contacts(Solver().train(TASK, RECORDS, seed=0), RECORDS, n_draws=1, rng=None)[0]
+    c = TASK.contacts(Solver().train(TASK, RECORDS, seed=0), RECORDS, RECORDS.ids, n_draws=1, rng=None)[0]
     own = Contacts(c.table, c.rows, c.features, c.slopes, 2 * c.curvatures, c.ridges, own=True)
     kept = gather_blocks(own, RECORDS.ids, N_ROWS)
     flat = c.features.reshape(-1, DIM)
@@ -203,3 +203,18 @@ def test_ids_that_are_not_there_are_refused():
     method, before = fitted()
     with pytest.raises(UnknownRecordError, match=r"not among the 60 records, the first \[0\]"):
         method.forget(TASK, before, [0], seed=1)
+
+
+def test_a_request_gathered_in_pieces_equals_one_gathered_whole(monkeypatch):
+    def edited(pieces):
+        monkeypatch.setattr("r2u_rec.unlearn.block_newton.CONTACTS_AT_ONCE", pieces)
+        method = PostHoc(Solver(), BlockNewton(damping=1e-6))
+        fitted = method.fit(TASK, RECORDS, seed=0)
+        return fitted, method.forget(TASK, fitted, RECORDS.ids[3:9], seed=0)
+
+    (whole, after_whole), (pieces, after_pieces) = edited(10**6), edited(2)
+    for one, other in zip(whole.memory.tables, pieces.memory.tables, strict=True):
+        assert (one.ids == other.ids).all()
+        torch.testing.assert_close(one.blocks, other.blocks)
+    for one, other in zip(after_whole.model.parameters(), after_pieces.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other)

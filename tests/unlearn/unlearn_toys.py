@@ -93,7 +93,8 @@ class Regress:
     def attach(self, model: nn.Module, records: Any) -> None:
         model.attached_to = records.ids
 
-    def contacts(self, model: Table, records: Measurements, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
+    def contacts(self, model: Table, records: Measurements, ids, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
+        records = records.keep(ids)
         rows, features, targets = self.batch(records, records.ids, rng=rng)
         slopes = (model.rows[rows] * features).sum(2) - targets
         return [Contacts("rows", rows, features, slopes, torch.ones_like(slopes), torch.full_like(slopes, self.reg))]
