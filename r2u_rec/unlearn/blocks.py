@@ -80,9 +80,16 @@ class TableBlocks:
         counts = self.counts + other.counts
         n, m = float(self.counts.sum()), float(other.counts.sum())
         blocks = (self.blocks * n + other.blocks * m) / max(n + m, 1.0) if self.own else self.blocks + other.blocks
-        columns = {name: torch.cat([getattr(self, name), getattr(other, name)]) for name in ("rows", "curvatures", "record_ridges")}
-        ids = np.concatenate([self.ids, other.ids])
-        return replace(self, blocks=blocks, ridges=self.ridges + other.ridges, counts=counts, ids=ids, **columns)
+        return replace(
+            self,
+            blocks=blocks,
+            ridges=self.ridges + other.ridges,
+            counts=counts,
+            ids=np.concatenate([self.ids, other.ids]),
+            rows=torch.cat([self.rows, other.rows]),
+            curvatures=torch.cat([self.curvatures, other.curvatures]),
+            record_ridges=torch.cat([self.record_ridges, other.record_ridges]),
+        )
 
     def systems(self, rows: Tensor, damping: float) -> Tensor:
         """Returns (m, d, d) the damped blocks of `rows` in float64."""
