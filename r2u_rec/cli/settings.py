@@ -111,7 +111,9 @@ class ForgetSettings:
 
     operator: Operator = setting("auto", "what `forget` does; exact is for ease; auto: exact for ease, newton for others")
     length: float | Literal["canaries", "shadow"] = setting(
-        "canaries", "newton: length of the step, or what sets it at the end of training: canaries; shadow: canaries and one more training"
+        "shadow",
+        "newton: length of the step, or what sets it at the end of training: canaries; shadow: canaries and one more training",
+        MEASURED,
     )
     damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
     n_draws: int = setting(32, "newton: negatives an interaction in the request's gradient", MEASURED)

@@ -26,13 +26,19 @@ class MatrixFactorization(nn.Module):
     item_rows = "item_embedding.weight"
     user_rows = "user_embedding.weight"
 
-    def __init__(self, n_users: int, n_items: int, embedding_dim: int = 64, *, seed: int, init_std: float = 0.1, sparse: bool = True) -> None:
+    def __init__(
+        self, n_users: int, n_items: int, embedding_dim: int = 64, *, seed: int, init_std: float = 0.1, sparse: bool = True
+    ) -> None:
         super().__init__()
         if embedding_dim < 1:
             raise ValueError(f"embedding_dim must be >= 1, got {embedding_dim}")
         generator = torch.Generator().manual_seed(seed)
-        self.user_embedding = nn.Embedding(n_users, embedding_dim, sparse=sparse, _weight=torch.randn(n_users, embedding_dim, generator=generator) * init_std)
-        self.item_embedding = nn.Embedding(n_items, embedding_dim, sparse=sparse, _weight=torch.randn(n_items, embedding_dim, generator=generator) * init_std)
+        self.user_embedding = nn.Embedding(
+            n_users, embedding_dim, sparse=sparse, _weight=torch.randn(n_users, embedding_dim, generator=generator) * init_std
+        )
+        self.item_embedding = nn.Embedding(
+            n_items, embedding_dim, sparse=sparse, _weight=torch.randn(n_items, embedding_dim, generator=generator) * init_std
+        )
 
     def lookup(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the vectors (n, d) of users (n,) and (n, k, d) of items (n, k)."""
