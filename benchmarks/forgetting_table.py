@@ -16,6 +16,7 @@ MAIN = {
     ("standard", "none"),
     ("standard", "Newton, canaries"),
     ("standard", "Newton, shadow canaries"),
+    (SIMULATED, "none"),
     (SIMULATED, "Newton, shadow canaries"),
     ("standard", "ascent to AUC .55"),
     (CONTROL, "ascent to AUC .55"),
@@ -68,4 +69,11 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
             tests.append((f"{request} users, plain ascent at equal imprint: prepared less {other}", each, a - b, compare(a, b).p_value))
     for (what, each, gain, _), p in zip(tests, holm([t[3] for t in tests]) if tests else [], strict=True):
         notes.append(f"{what}: NDCG@20 {gain.mean():+.4f} on average (by seed {each}; paired t-test, Holm-corrected p = {p:.2g}).")
+    exact = [row["max_difference"] for row in rows if row.get("max_difference") is not None]
+    notes.append(f"EASE, exact down-date: no weight differs from retraining's by more than {max(exact):.1e} in any seed and request.")
+    single = {
+        name: float(np.median([row["single_seconds"] for row in rows if row["model"] == name and "single_seconds" in row]))
+        for name in ("MF", "EASE")
+    }
+    notes.append(f"A request of one user alone takes {single['MF']:.2f} s by the Newton step and {single['EASE']:.3f} s by EASE (medians).")
     return notes
