@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import os
-import platform
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +28,15 @@ from r2u_rec.evaluate.ranking import rank, ranking_metrics
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.recsys.popularity import Popularity
 from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.report import read_benchmark, write_benchmark
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "reference_quality.json"
+RESULTS = HERE / "results"
+NAME = "reference_quality"
+PROTOCOLS = (
+    "ml-100k and ml-1m: per user 8:1:1 at random, ml-1m with ratings of 3 and more only; gowalla: the published split.",
+    "All items are ranked, those of training and validation masked.",
+)
 CUTS = (10, 20)
 
 
@@ -102,44 +104,40 @@ def run(dataset: str, name: str, settings: dict[str, Any], seeds: list[int], par
     return rows
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Returns mean and sample standard deviation of each metric over the seeds."""
-    names = [key for key in rows[0] if "@" in key]
-    table = {name: np.array([row[name] for row in rows]) for name in names}
-    spread = {name: float(values.std(ddof=1)) if len(values) > 1 else None for name, values in table.items()}
-    return {
-        name: {"mean": round(float(v.mean()), 5), "sd": None if spread[name] is None else round(spread[name], 5)}
-        for name, v in table.items()
-    }
-
-
 def write(dataset: str, name: str, settings: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Merges the figures of one data set and model into the results file; another run of the same pair replaces it."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    document = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"benchmark": "reference_quality", "results": {}}
-    parts = parts_of(dataset, settings, rows[0]["seed"])
+    path = RESULTS / f"{NAME}.json"
+    kept = read_benchmark(path) if path.exists() else {"figures": [], "settings": {}, "split_hashes": {}}
+    figures = [row for row in kept["figures"] if (row["data"], row["model"]) != (dataset, name)]
+    figures += [{"data": dataset, "model": name, **row} for row in rows]
+    figures.sort(key=lambda row: (row["data"], row["model"], row["seed"]))
     own = settings["models"][name]
     resolved = dict(own) | ({"training": asdict(Training(**own["training"]))} if "training" in own else {})
-    entry = {
-        "headline": settings["headline"],
-        "target": own.get("target"),
-        "n_users": parts.train.n_users,
-        "n_items": parts.train.n_items,
-        "n_records": len(parts.train) + len(parts.validation) + len(parts.test),
-        "protocol": settings["split"],
-        "masked": "training and validation",
-        "min_rating": settings.get("min_rating"),
-        "settings": resolved,
-        "n_seeds": len(rows),
-        "per_seed": rows,
-        "summary": summary(rows),
-        "machine": {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count(), "threads": torch.get_num_threads()},
-        "versions": {"python": platform.python_version()}
-        | {p: version(p) for p in ("torch", "torch-geometric", "numpy", "scipy", "pandas")},
-        "written": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }
-    document["results"].setdefault(dataset, {})[name] = entry
-    RESULTS.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    protocol = {key: settings[key] for key in ("split", "min_rating", "headline") if key in settings}
+    write_benchmark(
+        RESULTS,
+        NAME,
+        question="How well do the models rank as such, under the protocols of published figures?",
+        command="python benchmarks/reference_quality.py --dataset DATA --model MODEL",
+        settings=kept["settings"] | {f"{dataset}, {name}": protocol | resolved},
+        seeds=sorted({row["seed"] for row in figures}),
+        figures=figures,
+        by=("data", "model"),
+        columns=("NDCG@10", "NDCG@20", "Recall@10", "Recall@20", "fit_seconds"),
+        split_hashes=kept["split_hashes"] | {f"{dataset}, seed {row['seed']}": row["split"] for row in rows},
+        notes=[*PROTOCOLS, *_reached(figures)],
+    )
+
+
+def _reached(figures: list[dict[str, Any]]) -> Iterator[str]:
+    """Yields what was aimed at and what was reached, a sentence a model with a target."""
+    everything = yaml.safe_load((HERE / "reference_quality.yaml").read_text())
+    for dataset, settings in everything.items():
+        for name, own in settings["models"].items():
+            mine = [row[settings["headline"]] for row in figures if (row["data"], row["model"]) == (dataset, name)]
+            if mine and "target" in own:
+                share = float(np.mean(mine)) / own["target"] - 1
+                yield f"{dataset}, {name}: {settings['headline']} {np.mean(mine):.4f}, aimed at {own['target']} ({share:+.1%})."
 
 
 def overridden(settings: dict[str, Any], pairs: list[str]) -> dict[str, Any]:
@@ -175,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
         if given.part == "test":
             write(given.dataset, name, settings, rows)
         else:
-            print(f"{given.dataset} {name} {given.set}: {summary(rows)[settings['headline']]}", flush=True)
+            print(f"{given.dataset} {name} {given.set}: {np.mean([row[settings['headline']] for row in rows]):.4f}", flush=True)
 
 
 if __name__ == "__main__":
