@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import torch
 
 from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.settings import ModelSettings, PrepareSettings, Settings, TrainingSettings
@@ -42,7 +44,25 @@ def task(model: ModelSettings) -> RankingTask | None:
 
 def training(t: TrainingSettings) -> Training:
     """Returns the settings of the loop."""
-    return Training(**{f.name: getattr(t, f.name) for f in fields(t)})
+    return Training(**{f.name: getattr(t, f.name) for f in fields(t) if f.name != "threads"})
+
+
+@contextmanager
+def threads(n: int | None) -> Iterator[None]:
+    """Sets torch to `n` processor threads inside the block; None leaves it as it is.
+
+    Raises:
+        SettingsError: n below 1.
+    """
+    if n is not None and n < 1:
+        raise SettingsError(f"training.threads must be >= 1 or null, got {n}")
+    before = torch.get_num_threads()
+    if n is not None:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def revocable_split(records: InteractionLog, revocable: Any) -> Split:

@@ -72,6 +72,7 @@ class TrainingSettings:
     validate_every: int = setting(20, "epochs between validations")
     patience: int | None = setting(None, "validations without a new best before stopping; null: never")
     device: str = setting("cpu", "torch device")
+    threads: int | None = setting(1, "processor threads of torch; steps on small data gain nothing from more; null: as torch likes")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,9 @@ class ForgetSettings:
     """How a trained model forgets."""
 
     operator: Operator = setting("auto", "what `forget` does; exact is for ease; auto: exact for ease, newton for others")
+    smallest_batch: int = setting(
+        20, "fewer users at once are refused: a model from before and one from after give a single erasure away; 1 allows it"
+    )
     length: float | Literal["canaries", "shadow"] = setting(
         "shadow",
         "newton: length of the step, or what sets it at the end of training: canaries; shadow: canaries and one more training",

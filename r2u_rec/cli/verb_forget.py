@@ -12,22 +12,23 @@ from r2u_rec.cli.settings import write_settings
 def run(argv: Sequence[str]) -> int:
     """Forgets a batch of users and writes a new run folder, whole or not at all."""
     parser = settings_parser("forget", "Erases users from a trained model into a new run folder.", ("forget",), takes_folder=True)
-    parser.add_argument("--users", type=str, default=None, metavar="KEY,KEY", help="who is erased; a batch leaks less than one at a time")
+    parser.add_argument("--users", type=str, default=None, metavar="KEY,KEY", help="who is erased, forget.smallest_batch or more together")
     parser.add_argument("--users_file", type=str, default=None, metavar="FILE", help="the same, one key a line")
     parser.add_argument("--out", default=None, metavar="FOLDER", help="the new run folder; by default runs/forget-<date and time>")
     source, given = parse_with_run(parser, argv)
     s, out, keys = settings_of(given), folder_for(given.out, "forget"), keys_of(given.users, given.users_file)
 
     from r2u_rec.cli import build
-    from r2u_rec.cli.forgetting import stored_method
+    from r2u_rec.cli.forgetting import refuse_small_batch, stored_method
     from r2u_rec.cli.store import load_fitted, save_fitted, written_whole
     from r2u_rec.evaluate.cost import measured
     from r2u_rec.revocability.policies import explicit
 
     fitted = load_fitted(source, s.model)
     ids = fitted.records.ids_of_users(explicit(fitted.records, keys))
+    refuse_small_batch(fitted.records, ids, s.forget.smallest_batch)
     method = stored_method(s, fitted)
-    with written_whole(out) as part:
+    with build.threads(s.training.threads), written_whole(out) as part:
         after, cost = measured(lambda: method.forget(build.task(s.model), fitted, ids, seed=s.seed))
         save_fitted(after, part, about={"verb": "forget", "operator": build.operator_of(s), "exact": method.exact})
         write_settings(s, part)

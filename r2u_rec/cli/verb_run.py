@@ -19,13 +19,14 @@ def run(argv: Sequence[str]) -> int:
     given = parse(parser, argv)
     s, out = settings_of(given), folder_for(given.out, "run")
 
+    from r2u_rec.cli.build import threads
     from r2u_rec.cli.job import run_job
     from r2u_rec.cli.store import written_whole
     from r2u_rec.report.page import PAGE_FILE, write_page
     from r2u_rec.report.results import save
     from r2u_rec.report.table import print_table
 
-    with written_whole(out) as part:
+    with threads(s.training.threads), written_whole(out) as part:
         result = run_job(s, out, say=lambda line: print(line, file=sys.stderr, flush=True))
         write_settings(s, part)
         save(result, part)

@@ -26,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.cli.cohorts import draw_cohorts
     from r2u_rec.cli.store import save_fitted, written_whole
 
-    with written_whole(out) as part:
+    with build.threads(s.training.threads), written_whole(out) as part:
         log = sources.read(s.data)
         parts = sources.split(log, s.data, seed=s.seed)
         cohorts = draw_cohorts(parts.train, sources.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
