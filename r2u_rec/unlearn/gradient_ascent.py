@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.bounds import BOUNDS, Bound, bounded
+from r2u_rec.core.protocols import HasChance
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.step import to_device
-from r2u_rec.errors import DivergenceError, SettingsError
+from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
 from r2u_rec.rng import stream
 
 Stop = Callable[[nn.Module, int, float], bool]
@@ -31,8 +32,9 @@ class GradientAscent:
         reduction: "mean" of the losses as in the paper, or "sum": the step then grows with the request.
         batch_size: records a step; None takes them all.
         bound, bound_level: as in `core.bounds`; "none" is the paper's, and destroys the model when it runs too long.
-        target: stop before a step once the mean forget loss is at least this many nats: chance level, the loss of a reference,
-            or that of reserved records never trained on. A number, since the unlearner has no other data to measure it on.
+        target: stop before a step once the mean forget loss is at least this many nats: the loss of a reference, or that of
+            reserved records never trained on, as `mean_loss` measures them; or "chance", the task's own level of a model
+            that knows nothing.
         stop: any other rule, asked before each step.
         tables: shell patterns of the parameters that move; None moves all. The rows that belong to the leaving records
             alone go anyway; moving them too lets the loss explode while the shared rows still tell (see the docs).
@@ -47,7 +49,7 @@ class GradientAscent:
     batch_size: int | None = None
     bound: Bound = "none"
     bound_level: float | None = None
-    target: float | None = None
+    target: float | Literal["chance"] | None = None
     stop: Stop | None = None
     tables: tuple[str, ...] | None = None
 
@@ -66,6 +68,16 @@ class GradientAscent:
         if self.batch_size is not None and self.batch_size < 1:
             raise SettingsError(f"batch_size must be >= 1 or None, got {self.batch_size}")
 
+        if isinstance(self.target, str) and self.target != "chance":
+            raise SettingsError(f"target must be a number of nats, 'chance' or None, got {self.target!r}")
+
+    def check(self, task: Any) -> None:
+        """Raises CapabilityError when target="chance" and the task does not know its chance level."""
+        if self.target == "chance" and not isinstance(task, HasChance):
+            raise CapabilityError(
+                f"target='chance' needs a task with chance(records), {type(task).__name__} has none: give the target in nats"
+            )
+
     def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
         """Keeps nothing."""
 
@@ -76,6 +88,8 @@ class GradientAscent:
             names = [n for n, p in model.named_parameters() if p.requires_grad]
             raise SettingsError(f"tables={list(self.tables or ())} matches no trainable parameter: name some of {names}")
         optimizer = RowwiseAdam(moved.values(), lr=self.lr) if self.optimizer == "adam" else torch.optim.SGD(moved.values(), lr=self.lr)
+        self.check(task)
+        target = float(task.chance(forget)) if self.target == "chance" else self.target
         model.eval()
         device = next(iter(moved.values())).device
         for done in range(self.steps):
@@ -89,7 +103,7 @@ class GradientAscent:
                 raise DivergenceError(
                     f"the forget loss is {mean} after {done} ascent steps of lr={self.lr:g}: lower lr, set a bound or a target"
                 )
-            if (self.target is not None and mean >= self.target) or (self.stop is not None and self.stop(model, done, mean)):
+            if (target is not None and mean >= target) or (self.stop is not None and self.stop(model, done, mean)):
                 break
             values = bounded(losses, self.bound, self.bound_level)
             descent = -(values.mean() if self.reduction == "mean" else values.sum())

@@ -9,7 +9,7 @@ import torch
 from unlearn_toys import Locked, Regress, Solver, measurements
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.errors import DivergenceError, SettingsError, UnknownRecordError
+from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError, UnknownRecordError
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
@@ -78,6 +78,26 @@ def test_a_target_already_reached_moves_nothing():
     assert torch.equal(edited(target=0.0).rows, trained().rows)
 
 
+class Knowing(Regress):
+    """The same task, which says what a model scores that knows nothing."""
+
+    def chance(self, records):
+        assert records.ids.tolist() == FORGET.ids.tolist()
+        return 2.0
+
+
+def test_the_target_chance_is_the_tasks_own_level():
+    assert torch.equal(edited(Knowing(), steps=50, target="chance").rows, edited(steps=50, target=2.0).rows)
+
+
+def test_chance_needs_a_task_that_knows_it_and_says_so_before_training():
+    said = r"target='chance' needs a task with chance\(records\), Regress has none: give the target in nats"
+    with pytest.raises(CapabilityError, match=said):
+        edited(target="chance")
+    with pytest.raises(CapabilityError, match=said):
+        PostHoc(None, GradientAscent(steps=1, lr=0.1, target="chance")).fit(TASK, RECORDS, seed=0)
+
+
 def test_a_stop_rule_hears_model_steps_done_and_loss():
     heard = []
 
@@ -130,6 +150,7 @@ def test_the_old_model_stays_and_what_remains_is_never_read():
         ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, got 'lion'"),
         ({"reduction": "max"}, "reduction must be one of mean, sum, got 'max'"),
         ({"bound": "wall"}, "bound must be one of none, cap, chance, soft, got 'wall'"),
+        ({"target": "luck"}, "target must be a number of nats, 'chance' or None, got 'luck'"),
         ({"bound": "chance"}, "bound='chance' needs bound_level > 0, got None"),
     ],
 )
