@@ -1,0 +1,180 @@
+"""What two snapshots of a model, before and after an erasure, tell about the histories of the users who were erased between them.
+
+    python benchmarks/two_snapshots.py     # settings in two_snapshots.yaml and, for data and recipe, forgetting.yaml
+
+Ranks all items by how likely they were in an erased user's history, by attackers who know more and more, for one user
+erased alone and for several erased together. 0.5 is chance, 1 gives the whole history away. Which formula an attacker uses is
+chosen on seeds that are not reported. Writes results/two_snapshots.json. Finished seeds are kept in --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+import numpy as np
+import yaml
+from forgetting_study import task_of, trained  # beside this file
+from forgetting_world import World, build_world
+from snapshot_attacks import ATTACKS, Snapshots, gram_diagonal, items_by_gram, moves
+
+from r2u_rec.core.protocols import Fitted
+from r2u_rec.recsys.ease import Ease
+from r2u_rec.report import write_benchmark
+from r2u_rec.rng import stream
+from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.post_hoc import PostHoc
+
+HERE = Path(__file__).resolve().parent
+TABLES = "both item tables"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("runs/two_snapshots"), help="where finished seeds are kept")
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    a = parser.parse_args()
+    own, s = (yaml.safe_load((HERE / f"{name}.yaml").read_text()) for name in ("two_snapshots", "forgetting"))
+    settings = own | {key: s[key] for key in ("request_share",)} | s[own["dataset"]]
+    full = s | s[own["dataset"]] | own
+    a.work.mkdir(parents=True, exist_ok=True)
+    found = {
+        seed: _kept(a.work / f"{seed}.json", settings, lambda seed=seed: study(seed, full)) for seed in own["chosen_on"] + own["seeds"]
+    }
+    chosen = stronger([row for seed in own["chosen_on"] for row in found[seed]])
+    rows = [row for seed in own["seeds"] for row in found[seed] if chosen[_line(row)] == row["attack"]]
+    print(
+        write_benchmark(
+            a.results,
+            "two_snapshots",
+            question="How well does who has the model from before and after an erasure rank an erased user's history?",
+            command="python benchmarks/two_snapshots.py",
+            settings=settings | {"attacks": {", ".join(map(str, line)): attack for line, attack in chosen.items()}},
+            seeds=own["seeds"],
+            figures=rows,
+            by=("operator", "erased_together", "attacker"),
+            columns=("snapshot_auc", "snapshot_highest", "users_judged"),
+            notes=NOTES,
+        )
+    )
+
+
+NOTES = [
+    "Counts of items rank anybody's history, and the old model alone ranks what it was trained on; what the second snapshot adds is what "
+    f"lies above those lines. '{TABLES}' needs no user vector, nothing but both published versions; each following attacker knows more.",
+    "Retraining, with the seed of the model before, is judged after rotating the new item table onto the old one where that helps. "
+    "EASE has no user vectors: its Gram matrix is recovered from "
+    "each version of its weights, and the item counts fall for what was erased.",
+]
+
+
+def study(seed: int, s: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns one row for each operator, size of the request, attacker and attack: the mean over the users judged."""
+    world, task = build_world(s["dataset"], seed, s), task_of(s)
+    model = trained("standard", s, world, world.records, seed)[0]
+    unlearner = BlockNewton(**s["newton"])
+    fitted = Fitted(model, world.records, unlearner.remember(task, model, world.records, seed=seed))
+    newton = PostHoc(None, unlearner)
+    rows = []
+    for size, users in requests(world, s["requests"], seed):
+        after = newton.forget(task, fitted, world.records.ids_of_users(users), seed=seed).model
+        rows += list(judged("Newton step", size, users, model, after, world, seed))
+    for size, users in requests(world, s["retrained_requests"], seed):
+        left = world.records.drop(world.records.ids_of_users(users))
+        rows += list(judged("retraining", size, users, model, trained("standard", s, world, left, seed)[0], world, seed))
+    rows += list(_ease(world, s, seed))
+    print(f"seed {seed} done", file=sys.stderr, flush=True)
+    return means(rows)
+
+
+def requests(world: World, wanted: dict[int, int], seed: int) -> Iterator[tuple[int, Any]]:
+    """Yields (size, users) of disjoint requests of each size, drawn from the users who ask in forgetting.py."""
+    for size, n in wanted.items():
+        order = stream(seed, "two snapshots", size).permutation(world.requests["flagged"][0])
+        yield from ((size, np.sort(order[i * size : (i + 1) * size])) for i in range(n))
+
+
+def judged(operator: str, size: int, users: Any, before: Any, after: Any, world: World, seed: int) -> Iterator[dict[str, Any]]:
+    """Yields each user's AUC by each attack."""
+    (vectors, old), (_, new) = ([t.detach().double().numpy() for t in model.tables()] for model in (before, after))
+    moved, everyone = moves(old, new), vectors[world.records.user_counts > 0]
+    unsolved = moved @ (everyone.T @ everyone / len(everyone))
+    for user in users:
+        seen = Snapshots(old, moved, unsolved, world.records.item_counts, vectors[user], vectors[users])
+        for (attacker, attack), score in ATTACKS.items():
+            yield _row(operator, size, attacker, attack, seed, score(seen), _history(world, user))
+
+
+def _ease(world: World, s: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+    method = Ease(reg=s["ease_reg"])
+    fitted = method.fit(None, world.records, seed=seed)
+    old = gram_diagonal(fitted.model.weights.numpy())
+    for size, users in requests(world, s["requests"], seed):
+        after = method.forget(None, fitted, world.records.ids_of_users(users), seed=seed)
+        scores = items_by_gram(old, gram_diagonal(after.model.weights.numpy()))
+        for user in users:
+            history = _history(world, user)
+            yield _row("EASE, exact", size, "item counts alone", "count", seed, world.records.item_counts, history)
+            yield _row("EASE, exact", size, TABLES.replace("item tables", "weight matrices"), "Gram matrix", seed, scores, history)
+
+
+def _history(world: World, user: int) -> Any:
+    history = np.zeros(world.records.n_items, dtype=bool)
+    history[world.records.item[world.records.user == user]] = True
+    return history
+
+
+def _row(operator: str, size: int, attacker: str, attack: str, seed: int, scores: Any, history: Any) -> dict[str, Any]:
+    names = {"operator": operator, "erased_together": size, "attacker": attacker, "attack": attack, "seed": seed}
+    return names | {"auc": auc(scores, history)}
+
+
+def auc(scores: Any, positive: Any) -> float:
+    """Returns the area under the ROC curve, ties counted half."""
+    from scipy.stats import rankdata
+
+    n = int(positive.sum())
+    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
+
+
+def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        groups.setdefault(tuple(v for key, v in row.items() if key != "auc"), []).append(row["auc"])
+    names = ("operator", "erased_together", "attacker", "attack", "seed")
+    return [
+        dict(zip(names, key, strict=True))
+        | {"snapshot_auc": float(np.mean(found)), "snapshot_highest": float(np.max(found)), "users_judged": len(found)}
+        for key, found in groups.items()
+    ]
+
+
+def _line(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["operator"], row["erased_together"], row["attacker"]
+
+
+def stronger(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], str]:
+    """Returns the attack with the highest mean AUC for each operator, size and attacker."""
+    found: dict[tuple[Any, ...], dict[str, list[float]]] = {}
+    for row in rows:
+        found.setdefault(_line(row), {}).setdefault(row["attack"], []).append(row["snapshot_auc"])
+    return {line: max(attacks, key=lambda a: np.mean(attacks[a])) for line, attacks in found.items()}
+
+
+def _kept(path: Path, settings: dict[str, Any], make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    mark = json.loads(json.dumps(settings))
+    if path.exists() and (found := json.loads(path.read_text()))["settings"] == mark:
+        return found["rows"]
+    rows = make()
+    path.write_text(json.dumps({"settings": mark, "rows": rows}))
+    return rows
+
+
+if __name__ == "__main__":
+    main()
