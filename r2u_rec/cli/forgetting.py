@@ -11,7 +11,9 @@ from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import Cohorts, revocable_users
 from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.errors import CapabilityError
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.ids import Ids
 from r2u_rec.unlearn.block_newton import NewtonMemory
 
 
@@ -37,3 +39,20 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
         scores = sources.scores(fitted.records, s.revocability, seed=s.seed)
         revocable = revocable_users(fitted.records, scores, s.revocability, seed=s.seed)
     return build.method(s, s.prepare.arm, operator, Cohorts(scores, revocable, nobody, nobody, nobody, fitted.records))
+
+
+def refuse_small_batch(records: InteractionLog, ids: Ids, smallest: int) -> None:
+    """Raises SettingsError when fewer than `smallest` users stand behind the records `ids` that are to be forgotten.
+
+    It holds for every operator: what a model loses between two versions tells what was erased, by retraining and by an exact
+    closed form too (benchmarks/two_snapshots.py). Whole users and single interactions count alike.
+    """
+    if smallest < 1:
+        raise SettingsError(f"forget.smallest_batch must be >= 1, got {smallest}")
+    n = len(records.users_of(ids))
+    if n < smallest:
+        raise SettingsError(
+            f"the request concerns {n} {'user' if n == 1 else 'users'}, forget.smallest_batch is {smallest}: whoever holds the model from "
+            "before and the one from after can read off what so few had. Collect requests until the batch is full, or pass "
+            "--forget.smallest_batch 1 and never let anyone have both models"
+        )

@@ -52,5 +52,5 @@ def ratings(tmp_path_factory) -> Path:
 def small(ratings) -> list[str]:
     """Flags that make every verb fast on the small log."""
     flags = {"data.path": ratings, "model.embedding_dim": 8, "training.epochs": 8, "training.batch_size": 512, "training.lr": 0.02}
-    flags |= {"revocability.scorer": "uniform", "forget.length": 1.0, "prepare.n_retain": 256}
+    flags |= {"revocability.scorer": "uniform", "forget.length": 1.0, "prepare.n_retain": 256, "forget.smallest_batch": 1}
     return [f"--{key}={value}" for key, value in flags.items()]

@@ -7,6 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from r2u_rec.cli.forgetting import refuse_small_batch
+from r2u_rec.cli.settings import ForgetSettings
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.vocabulary import Vocabulary
+from r2u_rec.errors import SettingsError
+
 KEYS = "u3,u8,u21"
 KEEP_ALL = ("--revocability.holdout=false", "--revocability.strangers_share=0")
 
@@ -77,6 +83,27 @@ def test_users_may_stand_in_a_file(r2u, trained, tmp_path):
     (tmp_path / "who.txt").write_text("u3\n\nu8\n")
     assert "forgot 2 users" in r2u("forget", trained, "--users_file", tmp_path / "who.txt", "--out", tmp_path / "after").out
     assert "cannot be read" in r2u("forget", trained, "--users_file", tmp_path / "none.txt").err
+
+
+def test_fewer_users_than_a_batch_are_refused_whatever_forgets_them(r2u, trained, tmp_path):
+    for operator in ("newton", "ascent", "retrain"):
+        flags = [f"--forget.operator={operator}", "--forget.smallest_batch=4", "--out", tmp_path / operator]
+        said = r2u("forget", trained, "--users", KEYS, *flags)
+        assert said.status == 1
+        assert "the request concerns 3 users, forget.smallest_batch is 4: whoever holds the model from before" in said.err
+        assert "Collect requests until the batch is full, or pass --forget.smallest_batch 1" in said.err
+        assert not (tmp_path / operator).exists()
+    assert "must be >= 1, got 0" in r2u("forget", trained, "--users", KEYS, "--forget.smallest_batch=0").err
+
+
+def test_a_batch_is_twenty_users_unless_said_otherwise_and_counts_the_users_behind_interactions():
+    records = InteractionLog(
+        np.arange(60), np.repeat(np.arange(20), 3), np.arange(60), None, None, *(Vocabulary.of(list(range(n))) for n in (20, 60))
+    )
+    smallest = ForgetSettings().smallest_batch
+    refuse_small_batch(records, np.arange(0, 60, 3), smallest)  # one interaction each of twenty users
+    with pytest.raises(SettingsError, match=r"concerns 19 users, forget\.smallest_batch is 20"):
+        refuse_small_batch(records, np.arange(57), smallest)
 
 
 @pytest.mark.parametrize("verb", ["forget", "recommend"])
