@@ -1,4 +1,4 @@
-"""The method that a stored run forgets by."""
+"""The method that a stored run forgets by, and what a request names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import Cohorts, revocable_users
 from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.errors import CapabilityError, DataError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.unlearn.block_newton import NewtonMemory
 
@@ -56,3 +57,28 @@ def refuse_small_batch(records: InteractionLog, ids: Ids, smallest: int) -> None
             "before and the one from after can read off what so few had. Collect requests until the batch is full, or pass "
             "--forget.smallest_batch 1 and never let anyone have both models"
         )
+
+
+def ids_of_pairs(records: InteractionLog, path: str) -> Ids:
+    """Returns the ids of the interactions that a CSV with the columns user and item names; all records of a pair.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing, or a pair is not among the records.
+    """
+    try:
+        wanted = pd.read_csv(path, dtype=str)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}") from error
+    missing = {"user", "item"} - set(wanted.columns)
+    if missing or wanted.empty:
+        raise DataError(f"{path} needs the columns user and item and one row or more, got {list(wanted.columns)} and {len(wanted)} rows")
+    users, items = records.user_keys.codes(wanted["user"]), records.item_keys.codes(wanted["item"])
+    asked = np.where((users < 0) | (items < 0), -1, users * records.n_items + items)
+    pairs = records.user.astype(np.int64) * records.n_items + records.item
+    unknown = wanted[~np.isin(asked, pairs)]
+    if len(unknown):
+        first = ", ".join(f"{row.user} and {row.item}" for row in unknown.head(3).itertuples())
+        raise DataError(
+            f"{len(unknown)} of {len(wanted)} pairs in {path} are not among the run's interactions, the first {first}: check the keys"
+        )
+    return records.ids[np.isin(pairs, asked)]

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from r2u_rec.cli.forgetting import refuse_small_batch
-from r2u_rec.cli.settings import ForgetSettings
+from r2u_rec.cli.settings import ForgetSettings, ModelSettings
+from r2u_rec.cli.store import load_fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import SettingsError
@@ -83,6 +84,26 @@ def test_users_may_stand_in_a_file(r2u, trained, tmp_path):
     (tmp_path / "who.txt").write_text("u3\n\nu8\n")
     assert "forgot 2 users" in r2u("forget", trained, "--users_file", tmp_path / "who.txt", "--out", tmp_path / "after").out
     assert "cannot be read" in r2u("forget", trained, "--users_file", tmp_path / "none.txt").err
+
+
+def test_single_interactions_are_named_by_user_and_item(r2u, trained, tmp_path):
+    fitted = load_fitted(trained, ModelSettings(embedding_dim=8))
+    log = fitted.records
+    pairs = pd.DataFrame([(log.user_keys.key(log.user[row]), log.item_keys.key(log.item[row])) for row in (0, 9)], columns=["user", "item"])
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    said = r2u("forget", trained, "--interactions_file", tmp_path / "pairs.csv", "--out", tmp_path / "after")
+    assert said.status == 0, said.err
+    assert "forgot 2 single interactions" in said.out
+    left = load_fitted(tmp_path / "after", ModelSettings(embedding_dim=8)).records
+    assert set(log.ids) - set(left.ids) == {log.ids[0], log.ids[9]}
+    again = r2u("forget", tmp_path / "after", "--interactions_file", tmp_path / "pairs.csv", "--out", tmp_path / "again")
+    assert "2 of 2 pairs" in again.err
+    assert "are not among the run's interactions" in again.err
+    (tmp_path / "wrong.csv").write_text("who,what\n1,2\n")
+    assert "needs the columns user and item" in r2u("forget", trained, "--interactions_file", tmp_path / "wrong.csv").err
+    both = r2u("forget", trained, "--interactions_file", tmp_path / "pairs.csv", "--users", "u3")
+    assert both.status == 2
+    assert "make two requests" in both.err
 
 
 def test_fewer_users_than_a_batch_are_refused_whatever_forgets_them(r2u, trained, tmp_path):
