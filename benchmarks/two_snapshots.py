@@ -4,7 +4,8 @@
 
 Ranks all items by how likely they were in an erased user's history, by attackers who know more and more, for one user
 erased alone and for several erased together. 0.5 is chance, 1 gives the whole history away. Which formula an attacker uses is
-chosen on seeds that are not reported. Writes results/two_snapshots.json, and its main lines to results/main_two_snapshots.json. Finished seeds are kept in --work.
+chosen on seeds that are not reported. Writes results/two_snapshots.json, and its main lines to results/main_two_snapshots.json.
+Finished seeds are kept in --work.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from r2u_rec.unlearn.post_hoc import PostHoc
 
 HERE = Path(__file__).resolve().parent
 TABLES, MATRICES = "both item tables", "both weight matrices"
-MAIN = ("the old model alone", TABLES, MATRICES, "and the user's old vector")
+MAIN = ("item counts alone", "the old model alone", TABLES, MATRICES, "and the user's old vector")
 
 
 def main() -> None:
@@ -68,9 +69,9 @@ NOTES = [
     "Counts of items rank anybody's history, and the old model with the user's vector ranks what it was trained on: what the second "
     "snapshot adds is what lies above those two. Each attacker knows more than the one before, but no attack combines it all: a line may "
     "lie below the one before it.",
-    "Two versions of what everyone is served from, and no user vector, tell a single erasure, by an exact method too; twenty erased "
-    "together are told no better than by the counts of items, or hardly. Who also has the user's old vector still reads some users' "
-    "histories out of large batches (worst user): a batch lowers the leak, it does not close it.",
+    "Two versions of what everyone is served from, and no user vector, give a single erasure away, by an exact method too; what twenty "
+    "who are erased together had is told within .04 of what the counts of items tell. Who also has the user's old vector and the old "
+    "model needs no second snapshot: a batch protects against published item tables, not against a leaked user table.",
     "Retraining, with the seed of the model before, is judged after rotating the new item table onto the old one where that helps. "
     "EASE has no user vectors: its Gram matrix is recovered from each version of its weights, and falls where something was erased.",
 ]
