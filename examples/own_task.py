@@ -77,7 +77,10 @@ def main() -> None:
     points = Points(np.arange(2000), x.astype(np.float32), label)
     forget = points.ids[label == 0]  # the class that may be withdrawn
     split = Split(forget, points.ids[label != 0], forget[:0])
-    training, prepared = Training(epochs=30, batch_size=64, lr=5e-3), Preparation(alpha=0.06, geometry="sign", bound="chance", delta=True, epochs=10)
+    training, prepared = (
+        Training(epochs=30, batch_size=64, lr=5e-3),
+        Preparation(alpha=0.06, geometry="sign", bound="chance", delta=True, epochs=10),
+    )
     ascent = GradientAscent(steps=200, lr=2e-3, optimizer="adam", target="chance")
     for name, step in (("standard", standard), ("Ready2Unlearn", Ready2Unlearn(split, prepared))):
         model = task.model(points, seed=0)
