@@ -74,7 +74,8 @@ class CanaryRule:
 class ShadowRule:
     """As `CanaryRule`, but what untrained canaries would show is measured on one shadow model, trained without them.
 
-    It costs one more training at release, and none at a request: the canaries are not the users who will ask. Each
+    It costs one more training at release, and none at a request. Who will ask is not known at release, so canaries drawn from
+    those who may withdraw can be among them; the shadow model then has not seen them either. Each
     canary is held against itself under the shadow model. The length is where the attack fails: where the change against the
     shadow model no longer ranks canaries above strangers, whom neither model has seen.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -26,12 +26,6 @@ class RankingBatch(NamedTuple):
 
     users: Tensor
     items: Tensor
-
-
-class Looks(Protocol):
-    """A recommender that scores by the product of a user vector and an item vector."""
-
-    def lookup(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 Build = Callable[[InteractionLog, int], nn.Module]
