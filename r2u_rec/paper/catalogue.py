@@ -1,0 +1,40 @@
+"""Every experiment by name, in the order of the paper, then those beyond it; a module is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from r2u_rec.errors import SettingsError
+from r2u_rec.paper.experiment import Experiment
+from r2u_rec.paper.kinds import loaded
+
+EXPERIMENTS: dict[str, str] = {}
+"""Name -> module:object. One line an experiment; "all" runs them in this order."""
+
+
+def experiment(name: str, among: Mapping[str, str] | None = None) -> Experiment:
+    """Returns an experiment by its name, or by "module:object" for one that is not of the package.
+
+    Raises:
+        SettingsError: there is none of that name, or what is named is no experiment.
+    """
+    known = EXPERIMENTS if among is None else among
+    target = known.get(name, name)
+    if ":" not in target:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"unknown experiment {name!r}{hint}; there are {', '.join(known) or 'none'}, or name one as module:object")
+    found = loaded(target, "experiment")
+    if not isinstance(found, Experiment):
+        raise SettingsError(f"{target} is a {type(found).__name__}, not an Experiment")
+    if name in known and found.name != name:
+        raise SettingsError(f"the experiment {target} is named {found.name!r}, but listed as {name!r}: give it one name")
+    return found
+
+
+def experiments(names: Sequence[str], among: Mapping[str, str] | None = None) -> list[Experiment]:
+    """Returns the experiments of the names, each once; "all" stands for every one of the catalogue."""
+    known = EXPERIMENTS if among is None else among
+    wanted = dict.fromkeys(each for name in names for each in (known if name == "all" else (name,)))
+    return [experiment(name, known) for name in wanted]
