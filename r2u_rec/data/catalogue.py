@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from r2u_rec.data.load import Loaded, folder_source, read_source
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts, given
 from r2u_rec.errors import DataError, DownloadError, SettingsError
+
+_LOADERS = {
+    "images": "load it with r2u_rec.vision.load_images({name})",
+    "texts": "load it with r2u_rec.language.load_texts({name})",
+    "model": "r2u_rec.data.fetch({name}) returns the folder of its files",
+}
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,39 @@ def describe(name: str) -> Card:
 
 
 def fetch(name: str) -> Path:
-    """Returns the folder with the data set's checked files, fetched when they are not here yet.
+    """Returns the folder with the checked files of a data set or model of any kind, fetched when they are not here yet.
 
     Sources are tried in the card's order. DownloadError lists why each one failed.
     """
     return _obtained(card(name))[0]
+
+
+def obtain(name: str, *, path: str | Path | None = None) -> tuple[Path, Source]:
+    """Returns the folder with the checked files of a card of any kind, and the source they are from, which says how they are read.
+
+    Args:
+        path: a folder that holds the files of one of the card's sources, in place of them all.
+
+    Raises:
+        SettingsError: no such data set. DownloadError: no source gives it, or a checksum is wrong. DataError: `path` lacks the files.
+    """
+    entry = card(name)
+    if path is None:
+        return _obtained(entry)
+    named = [one for one in entry.sources if all((Path(path) / file.name).is_file() for file in one.files)]
+    if not named:
+        wanted = " or ".join(dict.fromkeys(", ".join(file.name for file in one.files) for one in entry.sources))
+        raise DataError(f"{path} does not hold the files of {name}: {wanted or 'its card names none'}")
+    return _matching([(Path(path), source) for source in named])
+
+
+def check_counts(entry: Card, found: Mapping[str, int], place: Path) -> None:
+    """Raises DataError when what was read is not what the card counts; `found` may say more than the card does."""
+    wrong = [
+        f"{found.get(key, 'no')} {key} where the card promises {count}" for key, count in entry.counts.items() if found.get(key) != count
+    ]
+    if wrong:
+        raise DataError(f"{entry.name} in {place} has {'; '.join(wrong)}: the files are incomplete or of another version")
 
 
 def load_dataset(
@@ -99,21 +134,15 @@ def load_parts(name: str, *, path: str | Path | None = None) -> Parts:
 
 def _loaded(name: str, path: str | Path | None) -> Loaded:
     entry = card(name)
+    if entry.kind != "interactions":
+        raise SettingsError(f"{name} holds no interactions ({entry.kind}): {_LOADERS[entry.kind].format(name=repr(name))}")
     if entry.name == "folder":
         if path is None:
             raise SettingsError('the data set "folder" needs a path: name the folder that holds your files')
         return read_source(Path(path), folder_source(Path(path)))
-    if path is None:
-        place, source = _obtained(entry)
-    else:
-        source = next((one for one in entry.sources if all((Path(path) / file.name).is_file() for file in one.files)), None)
-        if source is None:
-            wanted = " or ".join(", ".join(file.name for file in one.files) for one in entry.sources)
-            raise DataError(f"{path} does not hold the files of {name}: {wanted}")
-        place = Path(path)
-        check_files(place, source)
+    place, source = obtain(name, path=path)
     loaded = read_source(place, source)
-    _check_counts(entry, loaded, place)
+    _check_loaded(entry, loaded, place)
     return loaded
 
 
@@ -122,10 +151,11 @@ def _here(entry: Card) -> tuple[Path, Source] | None:
 
 
 def _obtained(entry: Card) -> tuple[Path, Source]:
+    folders = [(place, one) for one in entry.sources if one.kind == "folder" and (place := kept(entry, one)) is not None]
+    if folders:
+        return _matching(folders)
     here = _here(entry)
-    if here is not None:
-        if here[1].kind == "folder":  # the cache is checked by `kept`
-            check_files(*here)
+    if here is not None:  # the cache is checked by `kept`
         return here
     failures = [] if entry.sources else ["it has no sources: give the path of a folder"]
     for source in entry.sources:
@@ -136,14 +166,25 @@ def _obtained(entry: Card) -> tuple[Path, Source]:
             return fetch_source(entry, source), source
         except DownloadError as error:
             failures.append(str(error) if source.origin in str(error) else f"{source.origin}: {error}")
-    raise DownloadError(f"{entry.name} could not be had:\n  " + "\n  ".join(failures))
+    raise DownloadError(f"{entry.name} could not be had:\n  " + "\n  ".join(dict.fromkeys(failures)))
 
 
-def _check_counts(entry: Card, loaded: Loaded, place: Path) -> None:
+def _matching(found: Sequence[tuple[Path, Source]]) -> tuple[Path, Source]:
+    """Returns the first place whose files have the checksums of its source; the first one's DownloadError when none has."""
+    wrong = []
+    for place, source in found:
+        try:
+            check_files(place, source)
+        except DownloadError as error:
+            wrong.append(error)
+        else:
+            return place, source
+    raise wrong[0]
+
+
+def _check_loaded(entry: Card, loaded: Loaded, place: Path) -> None:
     log = loaded.log
     found = {"users": log.n_users, "items": log.n_items, "interactions": len(log)}
     if loaded.ends is not None:
         found |= {"train": loaded.ends[0], "test": len(log) - loaded.ends[1]}
-    wrong = [f"{found[key]} {key} where the card promises {count}" for key, count in entry.counts.items() if found.get(key) != count]
-    if wrong:
-        raise DataError(f"{entry.name} in {place} has {'; '.join(wrong)}: the files are incomplete or of another version")
+    check_counts(entry, found, place)

