@@ -105,6 +105,8 @@ def study(dataset: str, seed: int, s: dict[str, Any], *, part: str = "test") -> 
     base, base_seconds = trained("standard", s, world, world.records, seed)
     rows, courts = [], {}
     for name, (forget, holdout) in world.requests.items():
+        if name not in s["requests"]:
+            continue
         left = world.records.drop(world.records.ids_of_users(forget))
         models = []
         for k in range(s["n_references"]):
@@ -176,9 +178,10 @@ def _newton(
     arm: str, model: Any, s: dict[str, Any], world: World, courts: dict[str, Court], shadow: Shadow, seed: int
 ) -> Iterator[dict[str, Any]]:
     n, task = s["newton"], task_of(s)
-    # Canaries come from the revocable users that the release knows; who will ask is not known then, so requests may hold canaries.
+    # Nobody by whom the outcome is judged is a canary: the shadow model must not have been spared those who will ask.
+    candidates = np.setdiff1d(world.revocable, world.requests["flagged"][0])
     canaries = CanaryRule(
-        world.strangers, world.revocable, n_canaries=n["n_canaries"] or len(world.requests["flagged"][0]), n_halves=s["n_halves"], seed=seed
+        world.strangers, candidates, n_canaries=n["n_canaries"] or len(world.requests["flagged"][0]), n_halves=s["n_halves"], seed=seed
     )
     for operator, rule in (("Newton, canaries", canaries), ("Newton, shadow canaries", ShadowRule(canaries, shadow))):
         unlearner = BlockNewton(rule, n["damping"], n["n_draws"])
@@ -230,7 +233,8 @@ def _ease(world: World, s: dict[str, Any], seed: int) -> list[dict[str, Any]]:
     begun = time.process_time()
     fitted = method.fit(None, world.records, seed=seed)
     training = time.process_time() - begun
-    for name, (forget, _) in world.requests.items():
+    for name in s["requests"]:
+        forget, _ = world.requests[name]
         ids = world.records.ids_of_users(forget)
         begun = time.process_time()
         again = method.fit(None, world.records.drop(ids), seed=seed)

@@ -9,6 +9,7 @@ import numpy as np
 
 from r2u_rec.evaluate.statistics import compare, holm
 from r2u_rec.report import write_benchmark
+from r2u_rec.report.table import markdown_table
 
 SIMULATED, CONTROL = "ready2unlearn simulated", "simulated, alpha 0"
 MAIN = {
@@ -26,6 +27,12 @@ MAIN = {
     ("closed form", "exact down-date"),
 }
 COLUMNS = ("NDCG@20", "NDCG@20 / retrained", "auc", "adaptive_auc", "tpr_at_1fpr", "excess", "seconds_per_user", "training / standard")
+
+
+def show(studied: list[dict[str, Any]]) -> str:
+    """Returns the table of all rows, for choosing settings; nothing is written."""
+    rows = [row for found in studied for row in _with_time_shares(found["rows"])]
+    return markdown_table(rows, by=("request", "model", "arm", "operator"), columns=COLUMNS)
 
 
 def write(dataset: str, seeds: list[int], settings: dict[str, Any], studied: list[dict[str, Any]], results: Path) -> Path:

@@ -12,6 +12,7 @@ import torch
 
 from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.settings import ModelSettings, PrepareSettings, Settings, TrainingSettings
+from r2u_rec.core.adaptive import Adaptive
 from r2u_rec.core.preparation import Preparation
 from r2u_rec.core.protocols import Split
 from r2u_rec.core.ready2unlearn import Ready2Unlearn
@@ -80,7 +81,7 @@ def strategy(arm: str, prepare: PrepareSettings, revocable: Any, epochs: int) ->
         "reweighted": lambda records: reweighted(records.ids_of_users(revocable), prepare.weight),
         "phased": lambda records: phased(records.ids_of_users(revocable), prepare.phase_share),
         "ready2unlearn": lambda records: Ready2Unlearn(
-            revocable_split(records, revocable), preparation(prepare, records, revocable, epochs)
+            revocable_split(records, revocable), preparation(prepare, records, revocable, epochs), adaptive(prepare)
         ),
     }
     return makers[arm]
@@ -100,6 +101,22 @@ def preparation(p: PrepareSettings, records: InteractionLog, revocable: Any, epo
         epochs=max(1, round(p.last_share * epochs)),
         request=None if p.request_share is None else request,
     )
+
+
+def adaptive(p: PrepareSettings) -> Adaptive | None:
+    """Returns what holds the validation quality near that of standard training; None when it is not asked for.
+
+    Raises:
+        SettingsError: it is asked for, and the quality of standard training is not known.
+    """
+    if p.most_loss is None:
+        return None
+    if p.reference is None:
+        raise SettingsError(
+            f"prepare.most_loss={p.most_loss} holds the validation quality near that of standard training, which is not known: set "
+            "prepare.reference to it (`r2u train --prepare.arm standard` prints it), or put standard before ready2unlearn in evaluate.arms"
+        )
+    return Adaptive(p.reference, p.most_loss)
 
 
 def trainer(
@@ -151,7 +168,9 @@ def unlearner(s: Settings, operator: str, cohorts: Cohorts) -> GradientAscent | 
 
 
 def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
-    """Returns the rule that sets the length of the Newton step; canaries are revocable users, for they are whom requests come from.
+    """Returns the rule that sets the length of the Newton step.
+
+    Canaries are revocable users, for they are whom requests come from, but none of those by whom a run judges the outcome.
 
     Raises:
         SettingsError: no users were kept out of training to compare with.
@@ -162,5 +181,5 @@ def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
             "set revocability.strangers_share above 0, or forget.length to a number"
         )
     strangers = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.strangers))
-    rule = CanaryRule(strangers, cohorts.revocable, seed=s.seed)
+    rule = CanaryRule(strangers, np.setdiff1d(cohorts.revocable, cohorts.forget), seed=s.seed)
     return rule if s.forget.length == "canaries" else ShadowRule(rule, trainer(s, "standard", cohorts.revocable))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from r2u_rec.cli import build
@@ -45,7 +45,9 @@ def factor_rows(study: Study, notes: Notes, say: Say) -> None:
     s = study.settings
     task = build.task(s.model)
     references = [_reference(study, task, i, notes, say) for i in range(s.evaluate.n_references)]
-    trained = {arm: _train(study, task, arm, notes, say) for arm in s.evaluate.arms}
+    trained: dict[str, Any] = {}
+    for arm in s.evaluate.arms:
+        trained[arm] = _train(study, task, arm, notes, say, trained.get("standard"))
     say("self-test of the evaluator")
     forget, holdout = study.probes()
     remembered = _only_deleted(study, task, trained[s.evaluate.arms[0]])
@@ -76,9 +78,11 @@ def _reference(study: Study, task: Any, i: int, notes: Notes, say: Say) -> tuple
     return model, quality
 
 
-def _train(study: Study, task: Any, arm: str, notes: Notes, say: Say) -> Any:
-    """Returns the model of a training arm on everyone who is trained on."""
+def _train(study: Study, task: Any, arm: str, notes: Notes, say: Say, standard: Any) -> Any:
+    """Returns the model of a training arm on everyone who is trained on; `standard` is what its quality may be held to."""
     s = study.settings
+    if s.prepare.most_loss is not None and s.prepare.reference is None and standard is not None:
+        s = replace(s, prepare=replace(s.prepare, reference=study.validation_quality(standard)))
     say(f"train: {arm}")
 
     def keep(history: History) -> None:

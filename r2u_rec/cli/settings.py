@@ -103,6 +103,10 @@ class PrepareSettings:
     n_retain: int = setting(2048, "interactions of x_r", MEASURED)
     n_recovery: int = setting(32, "interactions of x_rc", PAPER)
     balanced: bool = setting(False, "draw x half from revocable, half from stable interactions")
+    most_loss: float | None = setting(
+        None, "share of standard training's validation quality that may be lost: the weights give way below it; null: they never do", PAPER
+    )
+    reference: float | None = setting(None, "most_loss: validation quality of standard training; null: run measures it on its standard arm")
     allow_divergence: bool = setting(False, "run a combination that is known to diverge")
 
 
@@ -128,7 +132,9 @@ class ForgetSettings:
     tables: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters edited; null: all")
     bound: Bound = setting("none", "ascent: what keeps the loss finite")
     bound_level: float | None = setting(None, "in nats")
-    target: float | None = setting(None, "ascent: stop at this mean loss, in nats; null: all steps")
+    target: float | Literal["chance"] | None = setting(
+        None, "ascent: stop at this mean loss, in nats; chance: that of a model that knows nothing; null: all steps"
+    )
 
 
 @dataclass(frozen=True)

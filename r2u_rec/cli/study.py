@@ -15,6 +15,7 @@ from r2u_rec.cli.cohorts import Cohorts, draw_cohorts
 from r2u_rec.cli.settings import Settings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
+from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.ranking import RankingResult, rank, ranking_metrics
 from r2u_rec.ids import Ids
@@ -61,12 +62,8 @@ class Study:
         return of[0], of[1]
 
     def validation_quality(self, model: Any) -> float:
-        """Returns NDCG at the longest cut-off on the validation part of users who are not revocable.
-
-        The others are left out, so that nothing that is chosen by it depends on data that may be withdrawn.
-        """
-        stable = np.setdiff1d(np.flatnonzero(self.records.user_counts > 0), self.cohorts.revocable)
-        return self.quality(model, part="validation", users=stable).mean()[self.quality_name]
+        """Returns NDCG at the longest cut-off, as `stable_quality` takes it."""
+        return stable_quality(model, self.parts, self.records, self.cohorts, max(self.settings.evaluate.ks))
 
     @property
     def quality_name(self) -> str:
@@ -78,6 +75,20 @@ class Study:
         parts = {"train": self.parts.train.ids, "validation": self.parts.validation.ids, "test": self.parts.test.ids}
         parts |= {"trained": self.records.ids, "request": self.request}
         return {name: hashlib.sha256(ids.tobytes()).hexdigest()[:16] for name, ids in parts.items()}
+
+
+def stable_quality(model: Any, parts: Parts, records: InteractionLog, cohorts: Cohorts, k: int) -> float:
+    """Returns NDCG@k on the validation part of users who are trained on and not revocable.
+
+    The others are left out, so that nothing that is chosen by it depends on data that may be withdrawn.
+
+    Raises:
+        SettingsError: no such user has a validation interaction.
+    """
+    stable = np.setdiff1d(np.intersect1d(records.user, parts.validation.user), cohorts.revocable)
+    if len(stable) == 0:
+        raise SettingsError(XX)
+    return ranking_metrics(rank(model, parts.train.matrix(), stable, k), parts.validation.matrix(), stable, (k,)).mean()[f"NDCG@{k}"]
 
 
 def prepare_study(s: Settings) -> Study:

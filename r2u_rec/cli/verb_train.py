@@ -25,19 +25,32 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.cli import build, sources
     from r2u_rec.cli.cohorts import draw_cohorts
     from r2u_rec.cli.store import save_fitted, written_whole
+    from r2u_rec.cli.study import stable_quality
 
     with build.threads(s.training.threads), written_whole(out) as part:
         log = sources.read(s.data)
         parts = sources.split(log, s.data, seed=s.seed)
         cohorts = draw_cohorts(parts.train, sources.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
         epochs: list[dict[str, float]] = []
-        method = build.method(s, s.prepare.arm, build.operator_of(s), cohorts, on_history=lambda history: epochs.extend(history.epochs))
-        fitted = method.fit(build.task(s.model), cohorts.records, seed=s.seed)
+        records, k = cohorts.records, max(s.evaluate.ks)
+        watched = s.model.name != "ease" and len(parts.validation) > 0
+        method = build.method(
+            s,
+            s.prepare.arm,
+            build.operator_of(s),
+            cohorts,
+            on_history=lambda history: epochs.extend(history.epochs),
+            validate=(lambda model: stable_quality(model, parts, records, cohorts, k)) if watched else None,
+        )
+        fitted = method.fit(build.task(s.model), records, seed=s.seed)
         save_fitted(fitted, part, about={"verb": "train"})
         write_settings(s, part)
         (part / "history.json").write_text(json.dumps(epochs, indent=1) + "\n")
     how = "in closed form" if s.model.name == "ease" else s.prepare.arm
     print(f"trained {s.model.name} ({how}) on {len(fitted.records)} interactions")
+    if watched:
+        reached = stable_quality(fitted.model, parts, records, cohorts, k)
+        print(f"validation NDCG@{k} of users who are not revocable: {reached:.4f}")
     print(f"{len(cohorts.holdout) + len(cohorts.strangers)} users were kept out of training (revocability.holdout, strangers_share)")
     print(f"run folder: {out}")
     return 0

@@ -93,12 +93,12 @@ class TableBlocks:
 
     def systems(self, rows: Tensor, damping: float) -> Tensor:
         """Returns (m, d, d) the damped blocks of `rows` in float64."""
-        eye = torch.eye(self.blocks.shape[-1], dtype=torch.float64)
         if self.own:
             data = self.blocks.to(torch.float64) * self.counts[rows].to(torch.float64)[:, None, None]
         else:
-            data = self.blocks[rows].to(torch.float64)
-        return data + (self.ridges[rows].to(torch.float64) + damping)[:, None, None] * eye
+            data = self.blocks[rows].to(torch.float64, copy=True)
+        data.diagonal(dim1=1, dim2=2).add_((self.ridges[rows].to(torch.float64) + damping)[:, None])
+        return data
 
 
 def gather_blocks(contacts: Contacts, ids: Ids, n_rows: int) -> TableBlocks:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from r2u_rec.cli.build import operator_of, threads, training
+from r2u_rec.cli.build import canary_rule, operator_of, threads, training
+from r2u_rec.cli.cohorts import draw_cohorts
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, Settings, TrainingSettings
+from r2u_rec.data import read_log
 from r2u_rec.errors import SettingsError
 
 
@@ -37,3 +41,16 @@ def test_the_loop_gets_every_training_setting_of_the_same_name():
 def test_the_operator_follows_the_model_unless_it_is_named(model, operator):
     assert operator_of(Settings(model=ModelSettings(name=model))) == operator
     assert operator_of(Settings(model=ModelSettings(name=model), forget=ForgetSettings(operator="ascent"))) == "ascent"
+
+
+def test_nobody_by_whom_a_run_is_judged_is_a_canary():
+    rng = np.random.default_rng(0)
+    log = read_log(
+        pd.DataFrame({"user": np.repeat(np.arange(60), 12), "item": np.concatenate([rng.permutation(40)[:12] for _ in range(60)])})
+    )
+    s = Settings(forget=ForgetSettings(length="canaries"))
+    cohorts = draw_cohorts(log, rng.random(60), s.revocability, seed=0)
+    drawn = canary_rule(s, cohorts).draw(cohorts.records)
+    assert len(drawn) > 0
+    assert not np.intersect1d(drawn, np.concatenate([cohorts.forget, cohorts.holdout, cohorts.strangers])).size
+    assert np.isin(drawn, cohorts.revocable).all()

@@ -217,3 +217,28 @@ def test_a_reference_must_be_retrained_on_the_same_records(r2u, trained, tmp_pat
     assert "does not stand on the" in said.err
     said = r2u("evaluate", tmp_path / "after", "--before", trained, "--references", f"{tmp_path / 'after'},{tmp_path / 'after'}")
     assert "is no retrained reference, it was made by newton" in said.err
+
+
+def test_training_prints_the_validation_quality_that_a_later_run_may_be_held_to(r2u, small, tmp_path):
+    said = r2u("train", *small, "--prepare.arm=standard", f"--out={tmp_path / 'standard'}")
+    assert said.status == 0, said.err
+    line = next(line for line in said.out.splitlines() if line.startswith("validation NDCG@20"))
+    history = yaml.safe_load((tmp_path / "standard" / "history.json").read_text())
+    assert 0 < float(line.rpartition(" ")[2]) <= 1
+    assert "validation" not in history[0]  # every 20th epoch by default, and there are 8
+    held = r2u("train", *small, "--prepare.most_loss=0.01", f"--prepare.reference={line.rpartition(' ')[2]}", f"--out={tmp_path / 'held'}")
+    assert held.status == 0, held.err
+
+
+def test_holding_the_quality_needs_to_know_that_of_standard_training(r2u, small, tmp_path):
+    said = r2u("train", *small, "--prepare.most_loss=0.01", f"--out={tmp_path / 'held'}")
+    assert said.status == 1
+    assert "set prepare.reference to it" in said.err
+
+
+def test_ascent_stops_at_the_level_of_a_model_that_knows_nothing(r2u, small, tmp_path):
+    flags = ["--forget.operator=ascent", "--forget.target=chance", "--forget.steps=500", "--forget.lr=0.1"]
+    assert r2u("train", *small, *KEEP_ALL, *flags, "--prepare.arm=standard", f"--out={tmp_path / 'before'}").status == 0
+    said = r2u("forget", tmp_path / "before", "--users", KEYS, f"--out={tmp_path / 'after'}")
+    assert said.status == 0, said.err
+    assert "did you mean chance?" in r2u("train", *small, "--forget.target=chanse").err
