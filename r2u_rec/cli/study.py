@@ -15,7 +15,6 @@ from r2u_rec.cli.cohorts import Cohorts, draw_cohorts
 from r2u_rec.cli.settings import Settings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
-from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.ranking import RankingResult, rank, ranking_metrics
 from r2u_rec.ids import Ids
@@ -63,7 +62,8 @@ class Study:
 
     def validation_quality(self, model: Any) -> float:
         """Returns NDCG at the longest cut-off, as `stable_quality` takes it."""
-        return stable_quality(model, self.parts, self.records, self.cohorts, max(self.settings.evaluate.ks))
+        users = stable_users(self.parts, self.records, self.cohorts)
+        return stable_quality(model, self.parts, users, max(self.settings.evaluate.ks))
 
     @property
     def quality_name(self) -> str:
@@ -77,18 +77,17 @@ class Study:
         return {name: hashlib.sha256(ids.tobytes()).hexdigest()[:16] for name, ids in parts.items()}
 
 
-def stable_quality(model: Any, parts: Parts, records: InteractionLog, cohorts: Cohorts, k: int) -> float:
-    """Returns NDCG@k on the validation part of users who are trained on and not revocable.
+def stable_users(parts: Parts, records: InteractionLog, cohorts: Cohorts) -> NDArray[np.int64]:
+    """Returns the codes of users who are trained on, are not revocable, and have validation interactions.
 
-    The others are left out, so that nothing that is chosen by it depends on data that may be withdrawn.
-
-    Raises:
-        SettingsError: no such user has a validation interaction.
+    By them a training is watched: nothing that is chosen so depends on data that may be withdrawn.
     """
-    stable = np.setdiff1d(np.intersect1d(records.user, parts.validation.user), cohorts.revocable)
-    if len(stable) == 0:
-        raise SettingsError(XX)
-    return ranking_metrics(rank(model, parts.train.matrix(), stable, k), parts.validation.matrix(), stable, (k,)).mean()[f"NDCG@{k}"]
+    return np.setdiff1d(np.intersect1d(records.user, parts.validation.user), cohorts.revocable)
+
+
+def stable_quality(model: Any, parts: Parts, users: NDArray[np.int64], k: int) -> float:
+    """Returns NDCG@k of `users` on the validation part, training items masked."""
+    return ranking_metrics(rank(model, parts.train.matrix(), users, k), parts.validation.matrix(), users, (k,)).mean()[f"NDCG@{k}"]
 
 
 def prepare_study(s: Settings) -> Study:

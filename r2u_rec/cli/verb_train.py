@@ -25,7 +25,8 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.cli import build, sources
     from r2u_rec.cli.cohorts import draw_cohorts
     from r2u_rec.cli.store import save_fitted, written_whole
-    from r2u_rec.cli.study import stable_quality
+    from r2u_rec.cli.study import stable_quality, stable_users
+    from r2u_rec.errors import SettingsError
 
     with build.threads(s.training.threads), written_whole(out) as part:
         log = sources.read(s.data)
@@ -33,14 +34,20 @@ def run(argv: Sequence[str]) -> int:
         cohorts = draw_cohorts(parts.train, sources.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
         epochs: list[dict[str, float]] = []
         records, k = cohorts.records, max(s.evaluate.ks)
-        watched = s.model.name != "ease" and len(parts.validation) > 0
+        stable = stable_users(parts, records, cohorts)
+        watched = s.model.name != "ease" and len(stable) > 0
+        if not watched and (s.prepare.most_loss is not None or s.training.patience is not None):
+            raise SettingsError(
+                f"prepare.most_loss={s.prepare.most_loss} and training.patience={s.training.patience} go by the validation quality of users "
+                "who are not revocable, and there are none: raise the validation share of data.shares, or let fewer users be revocable"
+            )
         method = build.method(
             s,
             s.prepare.arm,
             build.operator_of(s),
             cohorts,
             on_history=lambda history: epochs.extend(history.epochs),
-            validate=(lambda model: stable_quality(model, parts, records, cohorts, k)) if watched else None,
+            validate=(lambda model: stable_quality(model, parts, stable, k)) if watched else None,
         )
         fitted = method.fit(build.task(s.model), records, seed=s.seed)
         save_fitted(fitted, part, about={"verb": "train"})
@@ -49,7 +56,7 @@ def run(argv: Sequence[str]) -> int:
     how = "in closed form" if s.model.name == "ease" else s.prepare.arm
     print(f"trained {s.model.name} ({how}) on {len(fitted.records)} interactions")
     if watched:
-        reached = stable_quality(fitted.model, parts, records, cohorts, k)
+        reached = stable_quality(fitted.model, parts, stable, k)
         print(f"validation NDCG@{k} of users who are not revocable: {reached:.4f}")
     print(f"{len(cohorts.holdout) + len(cohorts.strangers)} users were kept out of training (revocability.holdout, strangers_share)")
     print(f"run folder: {out}")

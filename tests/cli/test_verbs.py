@@ -242,3 +242,12 @@ def test_ascent_stops_at_the_level_of_a_model_that_knows_nothing(r2u, small, tmp
     said = r2u("forget", tmp_path / "before", "--users", KEYS, f"--out={tmp_path / 'after'}")
     assert said.status == 0, said.err
     assert "did you mean chance?" in r2u("train", *small, "--forget.target=chanse").err
+
+
+def test_without_anyone_to_watch_by_training_runs_but_quality_cannot_be_held(r2u, small, tmp_path):
+    everyone = [*small, *KEEP_ALL, "--revocability.policy=threshold", "--revocability.value=0", "--prepare.arm=standard"]
+    said = r2u("train", *everyone, f"--out={tmp_path / 'all'}")
+    assert said.status == 0, said.err
+    assert "validation NDCG" not in said.out
+    refused = r2u("train", *everyone, "--training.patience=2", f"--out={tmp_path / 'patient'}")
+    assert (refused.status, "let fewer users be revocable" in refused.err) == (1, True)
