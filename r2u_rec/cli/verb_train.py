@@ -39,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
         if not watched and (s.prepare.most_loss is not None or s.training.patience is not None):
             raise SettingsError(
                 f"prepare.most_loss={s.prepare.most_loss} and training.patience={s.training.patience} go by the validation quality of "
-                "users who are not revocable, and there are none: raise the validation share of data.shares, or let fewer users be revocable"
+                "users who are not revocable, and there are none: raise data.shares, or let fewer users be revocable"
             )
         method = build.method(
             s,
