@@ -9,30 +9,15 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from r2u_rec.report.canvas import THEME
 from r2u_rec.report.columns import column
 from r2u_rec.report.comparisons import groups_before_after, relative_cost
 from r2u_rec.report.plots import first_seen, forgetting_curve, training_curves
 from r2u_rec.report.results import Row, RunResult
 from r2u_rec.report.table import tabulate
+from r2u_rec.report.theme import stylesheet
 from r2u_rec.report.verdict import TOLERANCE, WIDEST, statements
 
 PAGE_FILE = "report.html"
-
-_DARK = {
-    "--ink": "#e8eaed",
-    "--muted": "#9aa4af",
-    "--grid": "#353b43",
-    "--paper": "#16191d",
-    "--s0": "#5db2ee",
-    "--s1": "#ff9355",
-    "--s2": "#3fc79f",
-    "--s3": "#e692c4",
-    "--s4": "#d3ae45",
-    "--s5": "#a9a4f5",
-    "--s6": "#a3c47e",
-    "--s7": "#f2808e",
-}
 
 
 def write_page(result: RunResult, path: Path) -> Path:
@@ -54,8 +39,6 @@ def render_page(result: RunResult) -> str:
     shown = statements(result.rows)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resources.files("r2u_rec.report").joinpath("page.html.j2").read_text(encoding="utf-8"))
-    light = {variable: colour for colour, variable in THEME.items()}
-    light["--paper"] = "#ffffff"
     return template.render(
         result=result,
         headings=table.headings,
@@ -68,8 +51,7 @@ def render_page(result: RunResult) -> str:
         tolerance=TOLERANCE,
         widest=WIDEST,
         settings=json.dumps(result.settings, indent=2, ensure_ascii=False),
-        light=_variables(light),
-        dark=_variables(_DARK),
+        style=stylesheet(),
     )
 
 
@@ -132,7 +114,3 @@ def _seeds(rows: Sequence[Row]) -> str:
         return "Seeds: not recorded."
     named = ", ".join(map(str, seeds[:10])) + (" …" if len(seeds) > 10 else "")
     return f"n = {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'} ({named})."
-
-
-def _variables(colours: dict[str, str]) -> str:
-    return "; ".join(f"{name}: {colour}" for name, colour in colours.items())
