@@ -23,7 +23,7 @@ class File:
     """One file of a source: its name in the cache, and where it comes from.
 
     Attributes:
-        member: its path inside the archive or package.
+        member: its path inside the archive or package; with neither member nor url the archive itself is kept.
         url: its own address, when there is no archive. A file packed with gzip is unpacked when its name does not end in .gz.
         sha256, md5: what its bytes must hash to, where that is known; those of the file as it is kept.
     """

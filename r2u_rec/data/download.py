@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -102,6 +103,8 @@ def _bring(file: File, archive: Path | None, target: Path) -> None:
     arrives = target.with_name(target.name + ".gz") if packed else target
     if archive is None:
         download(str(comes_from), arrives)
+    elif file.member is None:
+        shutil.copyfile(archive, arrives)  # the archive itself: its reader unpacks it
     else:
         unpack(archive, str(comes_from), arrives)
     if packed:

@@ -13,6 +13,8 @@ from r2u_rec.errors import DataError, SettingsError
 
 LOGS = ["ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "gowalla", "yelp2018", "amazon-book", "lastfm", "folder"]
 IMAGES = ["mnist", "fashion-mnist", "pathmnist", "pneumoniamnist", "medmnist"]
+TEXTS = ["muse-news", "muse-books", "enron", "tofu", "bbc-news", "kjv-bible"]
+MODELS = ["smollm2-135m", "minilm"]
 OWN = {"folder", "medmnist"}  # for files of one's own
 KINDS = ["folder", "package", "debian", "address"]
 FIELDS = {
@@ -32,6 +34,8 @@ def test_there_is_a_card_for_each_data_set_and_no_other(checkout: Path) -> None:
     assert {path.stem for path in (checkout / "datasets").iterdir()} == set(cards())
     assert {name for name, entry in cards().items() if entry.kind == "interactions"} == set(LOGS)
     assert {name for name, entry in cards().items() if entry.kind == "images"} == set(IMAGES)
+    assert {name for name, entry in cards().items() if entry.kind == "texts"} == set(TEXTS)
+    assert {name for name, entry in cards().items() if entry.kind == "model"} == set(MODELS)
     assert {name for name, entry in cards().items() if not entry.sources} >= OWN
 
 
@@ -70,7 +74,9 @@ def test_what_is_fetched_has_a_checksum_or_the_card_says_that_none_is_published(
         if source.kind == "package":
             assert source.archive is not None
             assert source.archive.sha256
-            assert all(file.sha256 and file.member for file in source.files)
+            whole = [file for file in source.files if file.member is None]  # the package as it comes
+            assert all(file.sha256 == source.archive.sha256 for file in whole)
+            assert all(file.sha256 for file in source.files)
             assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", str(source.requirement))
         if source.kind == "debian":
             assert all(file.sha256 and file.member for file in source.files)

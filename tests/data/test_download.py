@@ -59,6 +59,13 @@ def test_an_archive_is_checked_unpacked_and_kept(origin: Path, cache: Path) -> N
     assert [path.name for path in (cache / "toy").iterdir()] == ["address"]  # nothing temporary is left
 
 
+def test_an_archive_may_be_kept_whole_for_a_reader_that_unpacks_it(origin: Path) -> None:
+    source = replace(zipped(origin), files=(File("toys.zip"),))
+    folder = fetch_source(card_of(source), source)
+    assert (folder / "toys.zip").read_bytes() == (origin / "toy.zip").read_bytes()
+    assert [path.name for path in folder.iterdir() if path.suffix != ".json"] == ["toys.zip"]
+
+
 @pytest.mark.parametrize("part", ["archive", "file"])
 def test_what_does_not_match_its_checksum_is_not_used_and_replaces_nothing(origin: Path, cache: Path, part: str) -> None:
     good = zipped(origin)
