@@ -75,7 +75,7 @@ def parse(parser: ArgumentParser, argv: Sequence[str], *, base: Path | None = No
     known = {option.removeprefix("--"): action for action in parser._actions for option in action.option_strings if option.startswith("--")}
     argv = [_listed(known, token) for token in _paired(known, list(argv))]
     first = [] if base is None else [base]
-    for flag in ("preset", "repeat"):
+    for flag in ("preset", "repeat") if "config" in known else ():  # only a parser of all settings has settings files
         value, argv = _taken(argv, flag)
         first += [] if value is None else [_preset(value) if flag == "preset" else _settings_of(Path(value))]
     for path in first + [Path(value) for value in _values(argv, "config")]:

@@ -1,4 +1,4 @@
-"""r2u bench: the benchmark scripts of a checkout."""
+"""r2u bench: the benchmark scripts of a checkout, and the experiments of the paper."""
 
 from __future__ import annotations
 
@@ -11,20 +11,27 @@ import r2u_rec
 from r2u_rec.cli.parse import UsageError, nearest
 from r2u_rec.errors import SettingsError
 
+PAPER = "paper"
+"""Not a script: works without a checkout."""
+
 
 def run(argv: Sequence[str]) -> int:
-    """Lists the benchmarks, or runs one with the arguments that follow its name."""
+    """Lists the benchmarks, or runs one, or the paper's experiments, with the arguments that follow the name."""
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: r2u bench --list | r2u bench NAME [arguments of the script]")
-        print("\nRuns a benchmark of the checkout that r2u_rec is installed from.")
+        print("usage: r2u bench --list | r2u bench NAME [arguments of the script] | r2u bench paper NAME ... [flags]")
+        print("\nRuns a benchmark of the checkout that r2u_rec is installed from, or experiments of the paper: r2u bench paper --help")
         return 0
+    if argv[0] == PAPER:
+        from r2u_rec.cli import paper
+
+        return paper.run(argv[1:])
     scripts = benchmarks()
     if argv[0] == "--list":
         for name, path in scripts.items():
             print(f"{name:<24} {_first_line(path)}")
         return 0
     if argv[0] not in scripts:
-        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], scripts)}; there are {', '.join(scripts)}")
+        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], [*scripts, PAPER])}; there are {', '.join([*scripts, PAPER])}")
     return subprocess.run([sys.executable, str(scripts[argv[0]]), *argv[1:]], check=False).returncode
 
 

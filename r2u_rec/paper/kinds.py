@@ -39,7 +39,8 @@ class Kind:
 
     def load(self) -> Callable[[Spec], Rows]:
         """Imports and returns the function; SettingsError when it is not there."""
-        return loaded(f"{self.module}:{self.function}", "kind of trial")
+        function: Callable[[Spec], Rows] = loaded(f"{self.module}:{self.function}", "kind of trial")
+        return function
 
 
 def kind_of(spec: Spec) -> Kind:

@@ -119,7 +119,7 @@ def _draw_line(axes: Axes, line: Series, names: Sequence[str], emphasis: str | N
     i = names.index(line.name)
     colour, dash, alpha = look(i, len(names), shades)
     x, y, sd = (np.asarray(each, dtype=np.float64) for each in (line.x, line.y, line.sd))
-    marker = {"marker": "o", "ms": 4} if x.size < 3 else {}
+    marker: dict[str, Any] = {"marker": "o", "ms": 4} if x.size < 3 else {}
     dash, width, order = ("-", 3.0, 4) if line.name == emphasis else (dash, 1.6, 3)
     axes.plot(x, y, color=colour, ls=dash, alpha=alpha, lw=width, label=line.name, zorder=order, **marker)
     if (sd > 0).any():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -39,7 +41,7 @@ class Failure:
 
 def run_trials(
     specs: Mapping[str, Spec], folder: Path, *, jobs: int = 2, threads: int = 1, device: str = "cpu"
-) -> Iterator[tuple[str, Trial | Failure]]:
+) -> Generator[tuple[str, Trial | Failure], None, None]:
     """Carries out the specs and yields each one's key and outcome as it ends; finished ones are stored in `folder`/trials.
 
     Closing the iterator, or Ctrl-C, ends the processes; what was under way is lost, what had finished is kept.
@@ -104,6 +106,19 @@ def _failure(key: str, spec: Spec, reply: Reply) -> Failure:
     return Failure(key, dict(spec), reply.error, remedy, reply.missing)
 
 
+@contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Lets a process that is started here ignore Ctrl-C, which reaches the whole group, from its first moment on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Worker:
     """A process and the trial that it has in hand."""
 
@@ -116,7 +131,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # a forked child would share locks of torch's threads
         self.connection, other = context.Pipe()
         self.process = context.Process(target=serve, args=(other, self.threads))
-        self.process.start()
+        with _without_interrupt():
+            self.process.start()
         other.close()  # so that the death of the process is the end of the pipe
 
     def start(self, key: str, spec: Spec) -> None:

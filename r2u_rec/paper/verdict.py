@@ -93,6 +93,11 @@ class Claim:
     findings: tuple[Finding, ...]
     against: Side | None = None
 
+    def __post_init__(self) -> None:
+        names = [finding.settings for finding in self.findings] + ([self.against.name] if self.against else [])
+        if len(set(names)) < len(names):
+            raise ValueError(f"the sides of a claim must have names of their own, got {', '.join(names)}: {self.statement}")
+
 
 @dataclass(frozen=True)
 class Excluded:
