@@ -25,13 +25,14 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).resolve().parent
+DATASETS = ("ml-100k", "ml-1m")
 CHOOSING = 900
 """Seeds from here on are for choosing settings."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", choices=["ml-100k", "ml-1m"])
+    parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--part", choices=["test", "validation"], default="test")
     parser.add_argument(
@@ -46,9 +47,10 @@ def main() -> None:
     if a.part == "validation" and min(a.seeds) < CHOOSING:
         parser.error(f"settings are chosen with seeds from {CHOOSING} on, got {min(a.seeds)}: the others are reported")
     settings = yaml.safe_load((HERE / "forgetting.yaml").read_text())
-    settings |= yaml.safe_load(a.settings.read_text())
+    for name, value in yaml.safe_load(a.settings.read_text()).items():
+        settings[name] = settings[name] | value if name in DATASETS else value
     settings |= settings[a.dataset]
-    for name in ("ml-100k", "ml-1m"):
+    for name in DATASETS:
         del settings[name]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     a.work.mkdir(parents=True, exist_ok=True)
