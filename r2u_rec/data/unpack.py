@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -22,7 +23,7 @@ def unpack(archive: Path, member: str, target: Path) -> None:
         else:
             with tarfile.open(archive) as tar:
                 _copy(_content(tar, member), target)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, KeyError, OSError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, KeyError, OSError) as error:
         raise DownloadError(
             f"{archive.name} does not give {member} ({error}): the download is broken, or not what the card says"
         ) from error
