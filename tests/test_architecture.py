@@ -120,8 +120,10 @@ def shadowing_packages(root: Path) -> list[str]:
 
 
 def third_party(root: Path) -> set[str]:
-    """Returns the top-level names outside the standard library that the package imports."""
-    names = {module.split(".")[0] for p in (root / PACKAGE).rglob("*.py") for _, module in imports_of(p, root)}
+    """Returns the top-level names outside the standard library that the package imports, by `needed("module", ...)` too."""
+    paths = list((root / PACKAGE).rglob("*.py"))
+    names = {module.split(".")[0] for p in paths for _, module in imports_of(p, root)}
+    names |= {found for p in paths for found in re.findall(r"\bneeded\(\"([a-z_]+)", p.read_text())}
     return names - set(sys.stdlib_module_names) - {PACKAGE, "__future__", ""}
 
 
