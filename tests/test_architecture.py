@@ -35,7 +35,7 @@ NEUTRAL_ROOMS = ("core", "unlearn")
 TRADE_WORDS = frozenset(word + ending for word in ("user", "item", "image", "token") for ending in ("", "s"))
 VAGUE_FILES = frozenset({"utils", "util", "helpers", "helper", "base", "common", "misc"})
 MAX_LINES = 300
-BEHIND_ANOTHER = {"accelerate", "gguf"}  # transformers imports them, to load large models and GGUF files
+
 IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}  # where it is not the distribution's own name
 
 
@@ -142,7 +142,7 @@ def test_every_import_is_declared_and_every_declaration_is_imported(checkout):
         {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in (re.split(r"[<>=!~ \[;]", line)[0].lower() for line in lines)}
         for lines in (project["dependencies"], extras)
     )
-    assert third_party(checkout) == always | (optional - BEHIND_ANOTHER)
+    assert third_party(checkout) == always | optional
 
 
 def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
