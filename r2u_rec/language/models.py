@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ def with_lora(builder: Build, r: int = 8, *, alpha: float = 16.0, targets: Seque
         config = peft.LoraConfig(
             r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=chosen, task_type="CAUSAL_LM", fan_in_fan_out=conv
         )
-        with torch.random.fork_rng([]):
+        with torch.random.fork_rng([]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # peft asks transformers by its old name
             torch.manual_seed(seed)
             try:
                 return peft.get_peft_model(model, config)

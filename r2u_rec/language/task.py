@@ -131,7 +131,7 @@ class TextTask:
         """Nothing in a language model derives from data but its parameters."""
 
     def _logits(self, model: nn.Module, batch: TextBatch) -> Tensor:
-        if model.training and bool(batch.noisy.any()):
+        if model.training and self.neftune is not None:
             found = model(inputs_embeds=self._noisy_embeddings(model, batch))
         else:
             found = model(input_ids=batch.tokens)
