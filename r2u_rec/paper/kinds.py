@@ -1,8 +1,10 @@
 """Kinds of trial: a name in a spec, and the function that carries such a trial out.
 
 A kind is a function `run(spec) -> rows`: from the flat settings of one trial to flat records of what was measured, JSON values
-only (what is not finite becomes null: add a column that says why). It draws all randomness from spec["seed"], prints nothing,
-and raises DownloadError when data or weights are not to be had, any other error when something is wrong. Beside its own settings
+only (what is not finite becomes null: add a column that says why). Rows of a long series, such as a curve, have "what": "curve";
+those without "what", or with "summary", also go into the experiment's JSON file. A training that diverges is a result, not an
+error: catch it and give a row that says so. The function draws all randomness from spec["seed"], prints nothing, and
+raises DownloadError when data or weights are not to be had, any other error when something is wrong. Beside its own settings
 the spec holds "device", the torch device, which names no trial. It runs in a process of its own with `--threads` threads.
 
 Raise the version whenever the same spec would now give other figures: trials of the version before are then run again.

@@ -81,6 +81,7 @@ def _part(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "paper_says": record["paper_says"],
         "headline": headline(record),
         "drawing": _themed(drawing.read_text(encoding="utf-8")) if verdict and drawing.is_file() else None,
+        "width": _width(drawing) if verdict and drawing.is_file() else 0,
         "caption": f"{record['caption']} {_trials(n, record['n_planned'], record['seeds'])}",
         "claims": [_claim(claim) for claim in verdict["claims"]] if verdict else [],
         "excluded": [
@@ -135,7 +136,7 @@ def _figure(side: Mapping[str, Any]) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value > 0 else "0"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.2g}"
 
 
 def _trials(n: int, planned: int, seeds: Sequence[int]) -> str:
@@ -146,6 +147,12 @@ def _trials(n: int, planned: int, seeds: Sequence[int]) -> str:
 
 def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _width(drawing: Path) -> int:
+    """Pixels at which the text of a picture is as large as that of the page's captions."""
+    found = re.search(r'viewBox="0 0 ([\d.]+)', drawing.read_text(encoding="utf-8"))
+    return round(1.35 * float(found[1])) if found else 600
 
 
 def _themed(drawing: str) -> str:

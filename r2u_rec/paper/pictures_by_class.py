@@ -124,7 +124,7 @@ def bars(panels: Sequence[Bars], path: Path) -> None:
                     sd = found.std(ddof=1) if found.size > 1 else 0.0
                     if panel.from_zero:
                         place.bar(at, found.mean(), width * 0.88, color=colour, alpha=0.55, label=label, zorder=2)
-                    mark = {"fmt": "none"} if panel.from_zero else {"fmt": "D", "ms": 6, "color": colour, "label": label}
+                    mark = {"fmt": "none", "color": colour} if panel.from_zero else {"fmt": "D", "ms": 6, "color": colour, "label": label}
                     place.errorbar(at, found.mean(), yerr=sd or None, ecolor=INK, elinewidth=1.3, capsize=4, zorder=4, **mark)
                     shift = np.linspace(-0.24, 0.24, found.size) * width if found.size > 1 else np.zeros(1)
                     place.plot(at + shift, found, "o", ms=3, mfc=PAPER, mec=colour, mew=0.9, zorder=3)
