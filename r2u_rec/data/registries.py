@@ -6,7 +6,11 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import wrap_file
 
 from r2u_rec.errors import DownloadError
 
@@ -14,11 +18,14 @@ _TIMEOUT_SECONDS = 60.0  # without a single byte
 
 
 def download(url: str, target: Path) -> None:
-    """Copies what `url` answers into `target`; DownloadError when it cannot be reached or breaks off."""
+    """Copies what `url` answers into `target`, with a progress bar on a terminal; DownloadError when it cannot be reached or breaks off."""
+    console = Console(stderr=True)
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer, open(target, "wb") as file:
-            shutil.copyfileobj(answer, file, 1 << 20)
             promised = answer.headers.get("Content-Length")
+            bar = {"description": target.name, "console": console, "transient": True, "disable": not console.is_terminal}
+            with wrap_file(answer, int(promised or 0), **bar) as watched:
+                shutil.copyfileobj(watched, file, 1 << 20)
     except (OSError, ValueError) as error:  # URLError is an OSError; a broken connection is one too
         raise DownloadError(f"{url} cannot be fetched ({error}): check the network") from error
     if promised is not None and int(promised) != target.stat().st_size:
@@ -43,7 +50,8 @@ def pip_sdist(requirement: str, folder: Path, sha256: str) -> Path:
 
 def _pip(how: list[str], requirement: str, folder: Path, pattern: str, what: str) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--ignore-requires-python", "--dest", str(folder), *how]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    with _told(f"pip downloads {requirement}"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     came = sorted(folder.glob(pattern))
     if done.returncode or len(came) != 1:
         said = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")] or done.stderr.strip().splitlines()
@@ -68,7 +76,8 @@ def debian_tree(package: str, folder: Path) -> Path:
 def _debian(command: list[str], package: str, **where: object) -> None:
     try:
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **where}
-        done = subprocess.run(command, check=False, **streams)  # type: ignore[call-overload]
+        with _told(f"{command[0]} brings Debian's {package}"):
+            done = subprocess.run(command, check=False, **streams)  # type: ignore[call-overload]
     except FileNotFoundError as error:
         raise DownloadError(f"{command[0]} is not there, so that Debian's {package} cannot be had: use another source") from error
     if done.returncode:
@@ -77,3 +86,9 @@ def _debian(command: list[str], package: str, **where: object) -> None:
             f"{command[0]} could not bring Debian's {package} ({said[-1] if said else done.returncode}): check the network, "
             "or run apt-get update"
         )
+
+
+def _told(what: str) -> AbstractContextManager[object]:
+    """Returns a context that says on a terminal what is being waited for, and nothing elsewhere."""
+    console = Console(stderr=True)
+    return console.status(what) if console.is_terminal else nullcontext()

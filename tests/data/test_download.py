@@ -16,6 +16,7 @@ import pytest
 from r2u_rec.data import fetch as fetch_dataset
 from r2u_rec.data.cards import Archive, Card, File, Source
 from r2u_rec.data.download import cache_folder, check_files, fetch_source, kept
+from r2u_rec.data.registries import download
 from r2u_rec.errors import DownloadError
 
 GOOD = b"user,item\n1,1\n"
@@ -232,3 +233,14 @@ def test_the_record_of_a_fetch_holds_the_checksums(origin: Path) -> None:
     source = zipped(origin)
     folder = fetch_source(card_of(source), source)
     assert json.loads((folder / "checksums.json").read_text()) == {"interactions.csv": sha256(GOOD)}
+
+
+def test_a_download_shows_its_progress_on_a_terminal_and_nothing_elsewhere(tmp_path, monkeypatch, capsys):
+    (tmp_path / "there.bin").write_bytes(b"0" * 5_000_000)
+    url = (tmp_path / "there.bin").as_uri()
+    download(url, tmp_path / "quiet.bin")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    download(url, tmp_path / "shown.bin")
+    assert "shown.bin" in capsys.readouterr().err
+    assert (tmp_path / "shown.bin").read_bytes() == (tmp_path / "there.bin").read_bytes()
