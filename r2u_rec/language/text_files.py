@@ -106,7 +106,7 @@ def members(archive: Path, ending: str = "") -> Iterator[tuple[str, bytes]]:
                 if content is not None:
                     yield found.name, content.read()
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{archive.name} cannot be unpacked ({error}): fetch it again") from error
+        raise DataError(f"{archive.name} is no zip or tar file, or broken ({type(error).__name__}): fetch it again") from error
 
 
 def decoded(content: bytes) -> str:

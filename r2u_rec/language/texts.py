@@ -121,7 +121,7 @@ def _mails(files: Files) -> Iterable[Row]:
     for file, folder in files:
         if file.name.endswith((".parquet", *read.ARCHIVES)):
             yield from read.mail_rows(file)
-        else:
+        elif "spam" not in file.relative_to(folder).parts:
             yield read.mail_row(file.relative_to(folder.parent).as_posix(), file.read_bytes())
 
 
