@@ -75,9 +75,9 @@ def private(
         moved = {name: p for name, p in s.model.named_parameters() if p.requires_grad}
         sums = {name: torch.zeros_like(p) for name, p in moved.items()}
         total, n_clipped = torch.zeros((), device=s.device), 0
-        single = _vectorised if vectorised else _one_by_one
         for start in range(0, len(s.ids), chunk):
-            gradients, values = single(replace(s, ids=s.ids[start : start + chunk]))
+            part = replace(s, ids=s.ids[start : start + chunk])
+            gradients, values = _vectorised(part) if vectorised and len(part.ids) > 1 else _one_by_one(part)
             norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients.values()]).norm(dim=0)  # (chunk,)
             scales = (max_norm / norms.clamp(min=max_norm)).to(norms)
             for name, g in gradients.items():
@@ -120,8 +120,10 @@ def _vectorised(s: StepInput) -> tuple[Gradients, Tensor]:
         return found
 
     try:
-        batches = pytree.tree_map(lambda part: _rows(part, len(s.ids)), s.batch(s.ids))
-        each: Callable[..., Any] = vmap(grad_and_value(one), in_dims=(None, 0), randomness="different")
+        parts, shape = pytree.tree_flatten(s.batch(s.ids))
+        rows, dims = zip(*(_rows(part, len(s.ids)) for part in parts), strict=True)
+        batches, in_dims = (pytree.tree_unflatten(some, shape) for some in (rows, dims))
+        each: Callable[..., Any] = vmap(grad_and_value(one), in_dims=(None, in_dims), randomness="different")
         with sdpa_kernel(SDPBackend.MATH):  # the fused kernels have no batching rule, and would be looped over with a warning
             gradients, values = each(moved, batches)
     except CapabilityError:
@@ -134,12 +136,17 @@ def _vectorised(s: StepInput) -> tuple[Gradients, Tensor]:
     return {name.removeprefix("model."): g for name, g in gradients.items()}, values.detach()
 
 
-def _rows(part: Any, n: int) -> Tensor:
-    """Returns a part of a batch of n records as n batches of one record."""
+def _rows(part: Any, n: int) -> tuple[Tensor, int | None]:
+    """Returns a part of a batch of n records as n batches of one record, and the dimension that counts them.
+
+    A flag that all records share is handed over once, with None: vmap lets a task branch on it.
+    """
     if not (isinstance(part, Tensor) and part.ndim and len(part) == n):
         what = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
         raise TypeError(f"a part of a batch of {n} is not a tensor of as many rows but {what}")
-    return part.unsqueeze(1)
+    if part.dtype == torch.bool and bool((part == part[:1]).all()):
+        return part[:1], None
+    return part.unsqueeze(1), 0
 
 
 def _one_by_one(s: StepInput) -> tuple[Gradients, Tensor]:

@@ -38,7 +38,7 @@ _WORDS = re.compile(r"[^\W\d_]+(?:['’\ufffd][^\W\d_]+)*|\ufffd+")
 _ALWAYS_SHOWN = frozenset({"a", "i"})
 
 
-def common_words(texts: Iterable[str], *, min_texts: int = 5, lower_share: float = 0.95) -> frozenset[str]:
+def common_words(texts: Iterable[str], *, min_texts: int = 5, lower_share: float = 0.99) -> frozenset[str]:
     """Returns the words that are safe to show: in lower case, in at least `min_texts` texts, and hardly ever written as a name.
 
     Learn them from texts that may be shown and write names with a capital, such as news; names of people who are in the
@@ -48,7 +48,8 @@ def common_words(texts: Iterable[str], *, min_texts: int = 5, lower_share: float
     Args:
         texts: any number.
         min_texts: at least so many texts must have the word.
-        lower_share: at least this share of its occurrences inside sentences must be in lower case, in (0, 1].
+        lower_share: at least this share of its occurrences inside sentences must be in lower case, in (0, 1]. With words learned
+            from BBC news, of 144 names in Enron's e-mail addresses .99 lets one pass, .95 three, .9 four.
 
     Raises:
         SettingsError: lower_share outside (0, 1].

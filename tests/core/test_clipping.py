@@ -83,6 +83,16 @@ def test_sparse_and_dense_tables_are_clipped_alike():
         torch.testing.assert_close(found[0][name], found[1][name], atol=1e-14, rtol=0)
 
 
+@pytest.mark.parametrize("sparse", [True, False])
+def test_gradients_that_are_there_already_are_added_to(sparse):
+    records = pairs()
+    once, twice = (step_input(Match(sparse), records, n_ids=24) for _ in range(2))
+    step = clipped(records.ids[:30], 0.02)
+    step(once), step(twice), step(twice)
+    for name, g in gradients(twice.model).items():
+        torch.testing.assert_close(g, 2 * gradients(once.model)[name])
+
+
 def test_the_norm_of_a_sparse_gradient_adds_rows_that_are_named_twice():
     g = torch.sparse_coo_tensor(torch.tensor([[1, 1]]), torch.tensor([[3.0], [1.0]]), (4, 1), check_invariants=True)
     assert float(norm_of([g, torch.tensor([[3.0]])])) == pytest.approx(5.0)

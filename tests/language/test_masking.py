@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -112,3 +114,18 @@ def test_common_words_are_learned_in_lower_case_and_names_that_are_words_too_are
     assert "yesterday" not in common_words(texts, min_texts=1)  # never seen inside a sentence
     with pytest.raises(SettingsError, match=r"lower_share must lie in \(0, 1\], got 0"):
         common_words(texts, lower_share=0)
+
+
+@pytest.mark.slow
+def test_with_words_learned_from_news_next_to_no_name_in_real_addresses_is_shown(real_data):
+    from r2u_rec.language.texts import load_texts
+
+    mails = load_texts("enron").text
+    allowed = common_words(load_texts("bbc-news").text)
+    found = Counter(name for mail in mails for at in re.finditer(r"([a-z]+)\s?[.]\s?([a-z]+)\s?@", mail) for name in at.groups())
+    names = {name for name, n in found.items() if n >= 2}
+    n_names, n_shown = len(names), len(names & allowed)  # numbers alone: a failing test must not print names
+    n_digits = sum(len(re.findall(r"\d|[a-z]@", mask_personal(mail, allowed))) for mail in mails[:500])
+    assert n_names > 100
+    assert n_shown <= 0.01 * n_names
+    assert n_digits == 0
