@@ -67,7 +67,7 @@ def run_bench(
     Args:
         only_data: run only trials of this data set; stored ones of others are drawn all the same.
         command: what repeats it, without the experiment's name.
-        say: hears a line when an experiment has ended; None: above the bar of trials.
+        say: hears where the page of each experiment is, as soon as it has ended; None: above the bar of trials.
 
     Raises:
         SettingsError: an experiment that cannot be planned, or data that no trial names.
@@ -91,7 +91,7 @@ def run_bench(
                 plan = plans[experiment.name]
                 one = _ended(experiment, plan, stored, failures, out, preset.name, command)
                 ended[experiment.name] = one
-                (say or progress.say)(f"{one.name}: {one.headline}")
+                (say or progress.say)(f"{one.name}: {one.page}")
 
     shown = {key: spec for key, spec in every.items() if key in wanted or key in stored}
     with TrialProgress(shown, stored, jobs) as progress:
@@ -130,23 +130,29 @@ def _ended(
     trials = {key: stored[key] for key in plan if key in stored}
     rows = rows_of(trials)
     verdict, trouble = None, ""
-    for ending in PICTURES:
-        (out / (experiment.name + ending)).unlink(missing_ok=True)
+    pictures = [out / (experiment.name + ending) for ending in PICTURES]
+    _remove(pictures)  # those of an earlier call show other trials
     trace = out / f"{experiment.name}.failed.txt"
     trace.unlink(missing_ok=True)
     if rows:
         try:
             verdict = experiment.judge(rows)
             experiment.draw(rows, out / experiment.name)
-            if not all((out / (experiment.name + ending)).is_file() for ending in PICTURES):
+            if not all(picture.is_file() for picture in pictures):
                 raise FileNotFoundError(f"draw wrote no {' and '.join(PICTURES)} at its path: draw by a function of `pictures`")
         except Exception as error:
             step = "judged" if verdict is None else "drawn"
             trouble = f"could not be {step}: {type(error).__name__}: {' '.join(str(error).split())} (traceback in {trace.name})"
             trace.write_text(traceback.format_exc(), encoding="utf-8")
+            _remove(pictures)
     mine = [failures[key] for key in plan if key in failures]
     found = Found(plan, trials, mine, verdict, trouble)
     write_record(out, experiment, found, preset=preset, command=f"{command} {experiment.name}")
     record = read_record(out / f"{experiment.name}.json")
     page = write_page([record], out, out / f"{experiment.name}.html")
     return Ended(experiment.name, headline(record), page, tuple(each for each in mine if not each.missing), trouble)
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -42,11 +42,11 @@ class TrialProgress:
         if self._stream.isatty() and self._left:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.table import Column
 
             text = TextColumn("{task.completed}/{task.total} trials, {task.fields[left]}")
-            self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), text, TimeElapsedColumn(), console=Console(file=self._stream)
-            )
+            last = TextColumn("{task.description}", style="dim", table_column=Column(no_wrap=True, overflow="ellipsis"))
+            self._bar = Progress(BarColumn(24), text, TimeElapsedColumn(), last, console=Console(file=self._stream))
             self._bar.start()
             self._task = self._bar.add_task("", total=self._n, completed=self.done, left=self.left())
         return self
@@ -69,22 +69,22 @@ class TrialProgress:
             self._told.add(outcome.error)
         if self._bar is None:
             if not told:  # what is not to be had is said once, not for every trial that waits for it
-                self.say(f"[{self.done}/{self._n}] {described(spec)}: {what}")
+                print(f"[{self.done}/{self._n}] {described(spec)}: {what}", file=self._stream, flush=True)
             return
         if isinstance(outcome, Failure) and not told:
             self.say(f"{described(spec)}: {what}")
         self._bar.update(self._task, completed=self.done, description=described(spec), left=self.left())
 
     def say(self, line: str) -> None:
-        """Writes a line above the bar."""
+        """Writes a line above the bar; nothing where there is none."""
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False)
-        else:
-            print(line, file=self._stream, flush=True)
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def left(self) -> str:
         """Returns in words how long the trials that are left will take, and how many have failed."""
         failed = f", {self._failed} failed" if self._failed else ""
+        if not self._left:
+            return f"done{failed}"
         seconds = self.estimate(self._left.values())
         if seconds is None:
             return f"time unknown{failed}"

@@ -23,6 +23,9 @@ PIXEL = bytes.fromhex(
 def run(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Steps that rise with the seed, and a short curve. A log, or the numbers of its processes, tell what was run."""
     if spec["data"] == "nowhere":
+        if spec.get("log"):
+            with Path(spec["log"]).open("a") as log:
+                log.write("looked for it\n")
         raise DownloadError("nowhere: no source gives it: name its folder")
     if spec.get("error"):
         raise ValueError("lr must be positive, got -1: raise it")
@@ -68,7 +71,9 @@ def draw(rows: Any, path: Path) -> None:
     path.with_name(path.name + ".svg").write_text('<svg viewBox="0 0 403 200"><path fill="#0067a5"/></svg>')
 
 
-def broken(*given: Any) -> Any:
+def broken(rows: Any, path: Path) -> None:
+    """Fails with half of its picture written."""
+    path.with_name(path.name + ".png").write_bytes(PIXEL)
     raise KeyError("the column that I wanted")
 
 

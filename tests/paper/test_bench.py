@@ -21,6 +21,8 @@ def bench(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     preset = replace(PRESET, sections={"image": {"log": str(folder / "log")}})
     said: list[str] = []
+    for name in ("undrawn.png", "nowhere.svg"):
+        (folder / name).write_text("of an earlier run")
     ended = run_bench([TOY, UNDRAWN, NOWHERE, FAILING], preset, folder, jobs=1, say=said.append, command="r2u bench paper --preset small")
     return folder, {one.name: one for one in ended}, said, preset
 

@@ -46,6 +46,7 @@ def test_off_a_terminal_there_is_one_line_a_trial_and_missing_data_is_said_once(
         progress.ended(KEYS["standard", 1], Failure("k", {}, "ValueError: wrong", "mend it"))
         for seed in range(2):
             progress.ended(KEYS["repaired", seed], Failure("k", {}, "DownloadError: gone", "get it", missing=True))
+        progress.say("toy: out/toy.html")
     assert out.getvalue().splitlines() == [
         "[1/6] run toy standard seed 0: 12.3 s",
         "[2/6] run toy standard seed 1: failed: ValueError: wrong",
@@ -59,8 +60,16 @@ def test_on_a_terminal_there_is_a_bar_and_only_failures_have_lines():
     with TrialProgress(PLANNED, {}, 1, out) as progress:
         progress.ended(KEYS["standard", 0], trial(spec("standard", 0), seconds=10))
         progress.ended(KEYS["standard", 1], Failure("k", {}, "ValueError: wrong", "mend it"))
-        progress.say("toy: agrees")
+        progress.say("toy: out/toy.html")
     assert "2/6 trials, about 40 s left, 1 failed" in out.getvalue()
     assert "run toy standard seed 1: failed: ValueError: wrong" in out.getvalue()
-    assert "toy: agrees" in out.getvalue()
+    assert "toy: out/toy.html" in out.getvalue()
     assert "[2/6]" not in out.getvalue()
+
+
+def test_the_bar_ends_as_done():
+    out = Terminal()
+    with TrialProgress(PLANNED, {}, 1, out) as progress:
+        for key, each in PLANNED.items():
+            progress.ended(key, trial(each))
+    assert "6/6 trials, done" in out.getvalue()

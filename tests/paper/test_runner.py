@@ -17,8 +17,8 @@ SPECS = {
     "dies": spec(seed=3, dies=True),
     "after": spec(seed=4),
     "empty": {"kind": "paper_toys:nothing", "seed": 5},
-    "lacking": spec(seed=6, data="nowhere"),
-    "lacking too": spec(seed=7, data="nowhere"),
+    "lacking": spec(seed=6, data="nowhere", log="tries"),
+    "lacking too": spec(seed=7, data="nowhere", log="tries"),
     "other data": spec(seed=8),
 }
 
@@ -27,8 +27,11 @@ SPECS = {
 def ran(tmp_path_factory):
     """The folder, the outcomes by name, and the order in which they came."""
     folder = tmp_path_factory.mktemp("ran")
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.chdir(folder)  # processes start where they are started from
     keys = {key: name for key, name in zip(distinct(SPECS.values()), SPECS, strict=True)}
     outcomes = {keys[key]: outcome for key, outcome in run_trials(distinct(SPECS.values()), folder, jobs=1, threads=3, device="meta")}
+    monkeypatch.undo()
     return folder, outcomes
 
 
@@ -73,6 +76,7 @@ def test_data_that_is_not_to_be_had_is_no_mistake_and_is_tried_once(ran):
     first, second = outcomes["lacking"], outcomes["lacking too"]
     assert first.missing
     assert second.missing
+    assert (folder / "tries").read_text() == "looked for it\n"
     assert second.error == first.error == "DownloadError: nowhere: no source gives it: name its folder"
     assert "r2u datasets" in first.remedy
     assert not (folder / FOLDER / f"{first.key}.failed.txt").exists()
