@@ -9,7 +9,10 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.paper.experiment import Experiment
 from r2u_rec.paper.kinds import loaded
 
-EXPERIMENTS: dict[str, str] = {}
+EXPERIMENTS: dict[str, str] = {
+    "fig5": "r2u_rec.paper.fig5:EXPERIMENT",
+    "topic": "r2u_rec.paper.topic:EXPERIMENT",
+}
 """Name -> module:object. One line an experiment; "all" runs them in this order."""
 
 
