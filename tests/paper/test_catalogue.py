@@ -1,0 +1,51 @@
+"""The catalogue: names to experiments, and every listed one plans its trials with every packaged preset."""
+
+from __future__ import annotations
+
+import pytest
+from paper_toys import NOWHERE, PRESET, TOY
+
+from r2u_rec.errors import SettingsError
+from r2u_rec.paper.bench import planned
+from r2u_rec.paper.catalogue import EXPERIMENTS, experiment, experiments
+from r2u_rec.paper.preset import load_preset, packaged
+
+LISTED = {"toy": "paper_toys:TOY", "nowhere": "paper_toys:NOWHERE"}
+
+
+def unplanned(among: dict[str, str], presets: list) -> list[str]:
+    """Returns what is wrong with each listed experiment that cannot be loaded or planned."""
+    wrong = []
+    for name in among:
+        for preset in presets:
+            try:
+                planned(experiment(name, among), preset)
+            except SettingsError as error:
+                wrong.append(f"{name} with {preset.name}: {error}")
+    return wrong
+
+
+def test_every_listed_experiment_plans_trials_with_every_packaged_preset():
+    assert unplanned(EXPERIMENTS, [load_preset(name) for name in packaged()]) == []
+
+
+def test_an_experiment_that_cannot_be_planned_is_found():
+    among = {**LISTED, "other": "paper_toys:TOY", "gone": "paper_toys:GONE"}
+    assert [line.partition(":")[0] for line in unplanned(among, [PRESET])] == ["other with small", "gone with small"]
+
+
+def test_all_stands_for_every_listed_one_and_none_comes_twice():
+    assert experiments(["nowhere", "all", "toy"], LISTED) == [NOWHERE, TOY]
+    assert experiments(["paper_toys:TOY"], {}) == [TOY]
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(
+        SettingsError, match=r"unknown experiment 'tyo'; did you mean toy.; there are toy, nowhere, or name one as module:object"
+    ):
+        experiment("tyo", LISTED)
+
+
+def test_a_name_that_is_listed_for_another_experiment_is_refused():
+    with pytest.raises(SettingsError, match="paper_toys:TOY is named 'toy', but listed as 'other'"):
+        experiment("other", {"other": "paper_toys:TOY"})
