@@ -40,7 +40,7 @@ def main(toy: bool) -> None:
 
     simulated = Preparation(
         request=request, alpha=1.0, alpha_unit="record", displace=("item_*",), bound="cap", bound_level=1.0, share_weighted=True,
-        lambda0=0.3, lambda1=1.0, lambda3=1.0, normalised_weights=True, epochs=epochs // 4, n_forget=2048, n_retain=2048,
+        lambda0=0.3, lambda1=0.5, lambda3=1.0, normalised_weights=True, epochs=epochs // 4, n_forget=2048, n_retain=2048,
     )  # fmt: skip
     split = Split(forget, np.setdiff1d(log.ids, forget), forget[:0])
     arms = {"standard": standard, "Ready2Unlearn": Ready2Unlearn(split, simulated)}

@@ -87,7 +87,7 @@ class PrepareSettings:
     geometry: Literal["gradient", "sign", "normalised"] = setting("gradient", "of the inner step", PAPER)
     displace: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters displaced; null: all", MEASURED)
     lambda0: float = setting(0.3, "weight of the forget term", MEASURED)
-    lambda1: float = setting(1.0, "weight of the retain term", MEASURED)
+    lambda1: float = setting(0.5, "weight of the retain term", MEASURED)
     lambda2: float = setting(0.0, "weight of the recovery term", PAPER)
     lambda3: float = setting(1.0, "weight of the current loss", MEASURED)
     share_weighted: bool = setting(True, "lambda0 times the request's share of all interactions", MEASURED)
