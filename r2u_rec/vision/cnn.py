@@ -44,7 +44,7 @@ class SmallCNN(nn.Module):
             self.output = nn.Linear(64, n_classes)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = self.features(pixels.contiguous(memory_format=torch.channels_last))  # (n, 32, size // 4, size // 4)
+        x = self.features(pixels)  # (n, 32, size // 4, size // 4)
         x = torch.relu(self.hidden(x.flatten(1)))  # (n, 64)
         logits: Tensor = self.output(x)  # (n, n_classes)
         return logits
@@ -81,7 +81,7 @@ def any_module(source: str | nn.Module | Callable[..., nn.Module], **settings: A
 
     def build(images: ImageSet, seed: int) -> nn.Module:
         own = {"n_channels": images.pixels.shape[1], "n_classes": images.n_classes, "size": images.pixels.shape[2], "seed": seed}
-        wanted = {key: value for key, value in own.items() if key in inspect.signature(make).parameters}
+        wanted = {key: value for key, value in own.items() if key in _parameters(make)}
         with seeded(seed):
             model = make(**(wanted | settings))
         if not isinstance(model, nn.Module):
@@ -100,6 +100,13 @@ def _named(name: str) -> Callable[..., nn.Module]:
     if not callable(found):
         raise SettingsError(f'a module is named "package.module:Name", got {name!r}')
     return found
+
+
+def _parameters(make: Callable[..., nn.Module]) -> set[str]:
+    try:
+        return set(inspect.signature(make).parameters)
+    except ValueError:  # some built-in callables tell no signature
+        return set()
 
 
 def _drawn_anew(module: nn.Module, seed: int) -> nn.Module:

@@ -79,7 +79,7 @@ def _logits(model: nn.Module, images: ImageSet, batch: int) -> Iterator[tuple[Te
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     for at in range(0, len(images), batch):
         with evaluating(model):
-            logits = model(pixels_of(images.pixels[at : at + batch]).to(device)).float().cpu()
+            logits = model(pixels_of(images.pixels[at : at + batch]).to(device)).detach().float().cpu()
         yield logits, images.labels[at : at + batch]
 
 

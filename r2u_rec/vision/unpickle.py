@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy._core.multiarray import _reconstruct
+from numpy._core.numeric import _frombuffer
 
 from r2u_rec.errors import DataError
 
@@ -18,6 +19,8 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,  # numpy 1
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,  # numpy 2
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,  # protocol 5
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
     ("_codecs", "encode"): lambda text, encoding: text.encode(_latin(encoding)),  # how protocol 2 writes bytes
 }
 
@@ -43,7 +46,9 @@ def read_pickle(path: Path) -> Any:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if packed else open(path, "rb") as content:
-            return _ArraysOnly(content, encoding="latin1").load()
+            found = _ArraysOnly(content, encoding="latin1").load()
+            content.read()  # to the end, where gzip keeps its checksum
+            return found
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from error
     except (pickle.UnpicklingError, EOFError, OSError, zlib.error, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
