@@ -31,7 +31,9 @@ How one is added. Write `r2u_rec/paper/fig8.py` (one module may hold several exp
 
     EXPERIMENT = Experiment("fig8", "Duration of preparation", caption="...", paper_says="...", plan=plan, judge=judge, draw=draw)
 
-and one line in `catalogue.py`:  "fig8": "r2u_rec.paper.fig8:EXPERIMENT".  What a trial does is the business of its kind: see `kinds`.
+and one line in `catalogue.py`:  "fig8": "r2u_rec.paper.fig8:EXPERIMENT", and its `trials` in every file of `presets/`.
+What a trial does is the business of its kind: see `kinds`. Radars and bars are in `pictures_by_class`; tables, shaded words and
+scatters in `pictures_of_text`; baselines that had lost the data before are taken out by `baselines.comparable`.
 Trials are stored under a name made from their spec, so that two figures that ask for the same spec share it: put nothing into
 a spec that does not change what is measured. `draw` and `judge` see the rows of the trials that are there: some may have
 failed, and data may not be to be had; leave out what has no rows, and never invent any.

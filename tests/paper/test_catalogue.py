@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from paper_toys import NOWHERE, PRESET, TOY
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.paper import experiment as experiment_module
 from r2u_rec.paper.bench import planned
 from r2u_rec.paper.catalogue import EXPERIMENTS, experiment, experiments
-from r2u_rec.paper.preset import load_preset, packaged
+from r2u_rec.paper.preset import Preset, load_preset, packaged
 
 LISTED = {"toy": "paper_toys:TOY", "nowhere": "paper_toys:NOWHERE"}
 
@@ -49,3 +52,19 @@ def test_an_unknown_name_suggests_the_nearest():
 def test_a_name_that_is_listed_for_another_experiment_is_refused():
     with pytest.raises(SettingsError, match="paper_toys:TOY is named 'toy', but listed as 'other'"):
         experiment("other", {"other": "paper_toys:TOY"})
+
+
+def test_the_example_of_how_to_add_an_experiment_works_as_it_stands(tmp_path):
+    lines = [line for line in experiment_module.__doc__.splitlines() if line.startswith("    ") or not line]
+    example: dict = {}
+    exec(textwrap.dedent("\n".join(lines)), example)
+    found = example["EXPERIMENT"]
+    specs = planned(found, Preset("small", {"image": {"lr": 0.1}}, {"fig8": {"trials": 3}}))
+    rows = []
+    for key, each in specs.items():
+        steps = 100 / each["prepare_epochs"] + each["seed"]
+        rows += [{**each, "trial": key, "what": "summary", "steps_to_half": steps}]
+        rows += [{**each, "trial": key, "what": "curve", "step": step, "forget_accuracy": 1 - step / steps} for step in range(3)]
+    assert [finding.outcome for finding in found.judge(rows).claims[0].findings] == ["agrees"]
+    found.draw(rows, tmp_path / "fig8")
+    assert (tmp_path / "fig8.png").is_file()
