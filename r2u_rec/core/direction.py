@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.rowwise import touched_rows
 from r2u_rec.errors import SettingsError
 
-Geometry = Literal["gradient", "sign", "normalised"]
+Geometry = Literal["gradient", "sign", "normalised", "random"]
 GEOMETRIES = get_args(Geometry)
 
 
@@ -47,21 +48,37 @@ def displaced_names(model: nn.Module, patterns: Sequence[str] | None) -> list[st
     return chosen
 
 
-def shaped(gradient: Mapping[str, Tensor], geometry: Geometry) -> dict[str, Tensor]:
-    """Returns the ascent direction: the gradient, its sign (the geometry of Adam), or the gradient at unit length.
+def shaped(gradient: Mapping[str, Tensor], geometry: Geometry, rng: np.random.Generator | None = None) -> dict[str, Tensor]:
+    """Returns the ascent direction: the gradient, its sign (the geometry of Adam), the gradient at unit length, or random signs.
 
     Sparse gradients stay sparse; their repeated rows are summed first, so that the sign is that of the sum.
+
+    Args:
+        rng: what random signs are drawn from. They stand where the sign of the gradient is not 0, so that the move is as long as
+            that of "sign" and leads nowhere: a control.
+
+    Raises:
+        SettingsError: an unknown geometry, or random signs without a generator.
     """
     if geometry == "gradient":
         return dict(gradient)
     summed = {name: _summed(g) for name, g in gradient.items()}
+    if geometry == "random":
+        if rng is None:
+            raise SettingsError("geometry='random' draws signs: give the step's rng")
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        return {name: _mapped(g, lambda v: torch.sign(v) * _signs(v, generator)) for name, g in summed.items()}
     if geometry == "sign":
         return {name: _mapped(g, torch.sign) for name, g in summed.items()}
     if geometry == "normalised":
         total = torch.stack([_values(g).square().sum() for g in summed.values()]).sum()
         length = total.clamp_min(torch.finfo(total.dtype).tiny).sqrt()  # clamped first: the root has no derivative at 0
         return {name: _mapped(g, lambda v: v / length) for name, g in summed.items()}
-    raise SettingsError(f"geometry must be 'gradient', 'sign' or 'normalised', got {geometry!r}")
+    raise SettingsError(f"geometry must be one of {', '.join(GEOMETRIES)}, got {geometry!r}")
+
+
+def _signs(like: Tensor, generator: torch.Generator) -> Tensor:
+    return (torch.randint(0, 2, like.shape, generator=generator) * 2 - 1).to(like)
 
 
 def _summed(g: Tensor) -> Tensor:

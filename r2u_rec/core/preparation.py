@@ -25,7 +25,8 @@ class Preparation:
         alpha: length of the inner ascent; a number, or `Planned` from the steps of deployment. Source: Algorithm 1, line 5.
         alpha_unit: "request": alpha as it is; "record": alpha times the number of records in the request, so that the move
             grows with the request as a sum of gradients would.
-        geometry: of the inner step: "gradient" as in the paper, "sign" for an unlearner that uses Adam, "normalised".
+        geometry: of the inner step: "gradient" as in the paper, "sign" for an unlearner that uses Adam, "normalised", or "random"
+            signs as a control.
         displace: shell patterns of the parameters that the inner step moves; None moves all. Tables with sparse gradients move
             only the rows touched.
         lambda0: weight of the forget term -L_f at the displaced point; 1 in the paper.

@@ -30,8 +30,8 @@ from r2u_rec.ids import Ids
 class Ready2Unlearn:
     """The step of Algorithm 1 in prepared steps, and the standard step in all others.
 
-    It keeps nothing but the adaptive scale of its forward-looking weights, when one is given; each instance begins with a
-    copy of what it is given, so that one fit does not colour the next.
+    It keeps nothing but the adaptive scale of its forward-looking weights, when one is given, and what that scale was
+    reached by; each instance begins with a copy of what it is given, so that one fit does not colour the next.
 
     Args:
         split: revocable, stable and recovery ids, restricted to the records trained on.
@@ -52,11 +52,13 @@ class Ready2Unlearn:
                 raise SettingsError(f"split.{name} is empty, and Ready2Unlearn draws from it: choose records for it or set its weight to 0")
         self.split, self.preparation = split, preparation
         self.adaptive = None if adaptive is None else replace(adaptive)
+        self._prepared = False  # since the last validation value
 
     def __call__(self, s: StepInput) -> Terms:
         p = self.preparation
         if not p.prepares(s.epoch, s.n_epochs, s.index):
             return standard(s)
+        self._prepared = True
         p.refuse_divergence(len(self.split.forget) / len(s.records))
         scale = 1.0 if self.adaptive is None else self.adaptive.scale
         request, x_f, x_r, x_rc, x = self._draw(s)  # lines 4 and 9
@@ -93,11 +95,14 @@ class Ready2Unlearn:
     def observe(self, value: float) -> None:
         """Hears a validation value (higher is better)."""
         if self.adaptive is not None:
-            self.adaptive.observe(value)
+            self.adaptive.observe(value, self._prepared)
+        self._prepared = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the adaptive scale, and a mark of the settings it was reached with."""
-        return {"mark": self._mark(), "scale": 1.0 if self.adaptive is None else self.adaptive.scale}
+        """Returns the adaptive scale, what it was reached by, and a mark of the settings it was reached with."""
+        a = self.adaptive
+        heard = {"scale": 1.0, "best": None} if a is None else {"scale": a.scale, "best": a.best}
+        return {"mark": self._mark(), "prepared": self._prepared, **heard}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes the scale up again; SettingsError when it was reached with another split or other settings."""
@@ -105,12 +110,13 @@ class Ready2Unlearn:
             raise SettingsError(
                 "the checkpoint belongs to another split or preparation: delete it, or repeat the settings it was made with"
             )
+        self._prepared = bool(state["prepared"])
         if self.adaptive is not None:
-            self.adaptive.scale = float(state["scale"])
+            self.adaptive.scale, self.adaptive.best = float(state["scale"]), state["best"]
 
     def _mark(self) -> str:
         preparation = replace(self.preparation, request=None, n_forget=self.preparation.n_forget or 1)  # a function has no lasting name
-        adaptive = None if self.adaptive is None else replace(self.adaptive, scale=1.0)
+        adaptive = None if self.adaptive is None else replace(self.adaptive, scale=1.0, best=None)
         whole = self.preparation.n_forget is None
         return digest(self.split.forget, self.split.retain, self.split.recovery, preparation, whole, adaptive)
 
@@ -146,7 +152,7 @@ def first_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pre
     direction: dict[str, Tensor] = {}
     if alpha > 0:  # line 5: the ascent of L_f
         ascent = torch.autograd.grad(losses_f.mean(), [parameters[n] for n in names], retain_graph=True, allow_unused=True)
-        direction = shaped({n: g for n, g in zip(names, ascent, strict=True) if g is not None}, p.geometry)
+        direction = shaped({n: g for n, g in zip(names, ascent, strict=True) if g is not None}, p.geometry, s.rng)
     current = w.l3 * values_x.mean()  # line 10: g3, at theta
     if p.delta:
         current = current + w.l0 * bounded(losses_f, p.bound, level).mean()
@@ -181,7 +187,7 @@ def second_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pr
         raise CapabilityError(
             "order=2 differentiates through the inner step, which sparse gradients do not allow: build the model with sparse=False"
         )
-    hat = {**theta, **{n: theta[n] + alpha * d for n, d in shaped(gradient, p.geometry).items()}}
+    hat = {**theta, **{n: theta[n] + alpha * d for n, d in shaped(gradient, p.geometry, s.rng).items()}}
     buffers = {n: b.clone() for n, b in whole.named_buffers()}
 
     def at_hat(batch: Any) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +34,7 @@ NONE = np.empty(0, dtype=np.int64)
         ({"n_forget": None}, "request is None: give one of them"),
         ({"n_retain": 0}, "n_retain must be >= 1 with lambda1=2.0, got 0"),
         ({"lambda2": 1.0, "n_recovery": 0}, "n_recovery must be >= 1 with lambda2=1.0, got 0"),
-        ({"geometry": "cubic"}, "geometry must be one of gradient, sign, normalised, got 'cubic'"),
+        ({"geometry": "cubic"}, "geometry must be one of gradient, sign, normalised, random, got 'cubic'"),
         ({"bound": "wall"}, "bound must be one of none, cap, chance, soft, got 'wall'"),
         ({"alpha_unit": "mile"}, "alpha_unit must be one of request, record, got 'mile'"),
         ({"bound": "cap"}, "bound='cap' needs bound_level > 0, got None"),
@@ -181,19 +184,54 @@ def test_the_adaptive_scale_multiplies_the_forward_looking_weights_alone():
 
 
 def test_the_adaptive_scale_shrinks_below_the_floor_and_recovers_to_at_most_one():
-    step = Ready2Unlearn(SPLIT, Preparation(), Adaptive(reference=0.5, loss_share=0.1, shrink=0.5, grow=1.5))
+    adaptive = Adaptive(reference=0.5, loss_share=0.1, shrink=0.5, grow=1.5)
     scales = []
     for value in (0.46, 0.44, 0.44, 0.46, 0.46, 0.46, 0.46):
-        step.observe(value)
-        scales.append(step.adaptive.scale)
+        adaptive.observe(value)
+        scales.append(adaptive.scale)
     assert scales == [1.0, 0.5, 0.25, 0.375, 0.5625, 0.84375, 1.0]
 
 
 def test_two_steps_made_from_one_adaptive_do_not_share_its_scale():
     given = Adaptive(reference=1.0)
     first, second = (Ready2Unlearn(SPLIT, Preparation(), given) for _ in range(2))
-    first.observe(0.0)
+    first.adaptive.observe(0.0)
     assert (first.adaptive.scale, second.adaptive.scale, given.scale) == (0.5, 1.0, 1.0)
+
+
+def test_values_of_epochs_that_did_not_prepare_leave_the_scale_alone():
+    records = pairs()
+    step = Ready2Unlearn(split_of(records), Preparation(delta=True, epochs=1), Adaptive(reference=1.0))
+    standard = replace(step_input(Match(), records), n_epochs=2)
+    step(standard)
+    step.observe(0.0)
+    assert step.adaptive.scale == 1.0
+    step(replace(standard, epoch=1))
+    step.observe(0.0)
+    assert step.adaptive.scale == 0.5
+    step.observe(0.0)
+    assert step.adaptive.scale == 0.5
+
+
+def test_without_a_reference_the_highest_value_heard_stands_for_standard_training():
+    adaptive = Adaptive(loss_share=0.1)
+    assert adaptive.floor == -math.inf
+    adaptive.observe(0.5, prepared=False)
+    adaptive.observe(0.8, prepared=False)
+    adaptive.observe(0.73)
+    assert adaptive.scale == 1.0
+    adaptive.observe(0.71)
+    assert (adaptive.scale, adaptive.floor) == (0.5, pytest.approx(0.72))
+
+
+def test_a_step_taken_up_again_remembers_the_best_value_and_whether_it_prepared():
+    records = pairs()
+    first, second = (Ready2Unlearn(split_of(records), Preparation(delta=True), Adaptive(loss_share=0.1)) for _ in range(2))
+    first.observe(0.8)
+    first(step_input(Match(), records))
+    second.load_state_dict(first.state_dict())
+    second.observe(0.1)
+    assert (second.adaptive.best, second.adaptive.scale) == (0.8, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +276,21 @@ def test_a_zero_gradient_has_no_direction_and_gives_no_nan():
     assert torch.isfinite(zero.grad).all()
     with pytest.raises(SettingsError, match="geometry must be"):
         shaped({"w": zero}, "cubic")
+
+
+def test_random_signs_move_as_far_as_the_sign_step_and_repeat_with_their_stream():
+    gradient = {"w": torch.tensor([0.3, -2.0, 0.0, 5.0] * 50), "table": torch.sparse_coo_tensor([[1, 1]], torch.ones(2, 40), (3, 40))}
+    moved, again, other = (shaped(gradient, "random", np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert torch.equal(moved["w"].abs(), shaped(gradient, "sign")["w"].abs())
+    assert torch.equal(moved["w"], again["w"])
+    assert not torch.equal(moved["w"], other["w"])
+    assert set(moved["table"].coalesce().values().flatten().tolist()) == {-1.0, 1.0}
+    assert abs(float(moved["w"].mean())) < 0.3
+    with pytest.raises(SettingsError, match="geometry='random' draws signs: give the step's rng"):
+        shaped(gradient, "random")
+
+
+def test_a_random_inner_step_is_drawn_from_the_step_and_not_from_the_global_state():
+    first, second = gradient_of(alpha=0.1, geometry="random"), gradient_of(alpha=0.1, geometry="random")
+    assert torch.equal(first, second)
+    assert not torch.equal(first, gradient_of(alpha=0.1, geometry="sign"))
