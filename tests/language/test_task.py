@@ -136,6 +136,16 @@ def test_the_goldfish_mask_hides_its_share_and_is_a_function_of_the_text_alone()
     assert not goldfish_mask(tokens, 0.0).any()
 
 
+def test_whether_a_token_is_hidden_depends_on_the_thirteen_before_it_alone():
+    tokens = np.random.default_rng(0).integers(0, 2000, (400, 64))
+    changed = tokens.copy()
+    changed[:, 20] += 1
+    differs = (goldfish_mask(tokens, 0.5) != goldfish_mask(changed, 0.5)).mean(0)
+    assert differs[:21].max() == 0
+    assert differs[21 : 21 + 13].min() > 0.3
+    assert differs[21 + 13 :].max() == 0
+
+
 @pytest.mark.parametrize(("share", "context"), [(1.0, 13), (-0.1, 13)])
 def test_a_goldfish_share_outside_its_bounds_is_refused(share, context):
     with pytest.raises(SettingsError, match=rf"the share of hidden tokens must lie in \[0, 1\), got {share}"):
