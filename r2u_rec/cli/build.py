@@ -104,19 +104,8 @@ def preparation(p: PrepareSettings, records: InteractionLog, revocable: Any, epo
 
 
 def adaptive(p: PrepareSettings) -> Adaptive | None:
-    """Returns what holds the validation quality near that of standard training; None when it is not asked for.
-
-    Raises:
-        SettingsError: it is asked for, and the quality of standard training is not known.
-    """
-    if p.most_loss is None:
-        return None
-    if p.reference is None:
-        raise SettingsError(
-            f"prepare.most_loss={p.most_loss} holds the validation quality near that of standard training, which is not known: set "
-            "prepare.reference to it (`r2u train --prepare.arm standard` prints it), or put standard before ready2unlearn in evaluate.arms"
-        )
-    return Adaptive(p.reference, p.most_loss)
+    """Returns what holds the validation quality near that of standard training; None when it is not asked for."""
+    return None if p.most_loss is None else Adaptive(p.reference, p.most_loss)
 
 
 def trainer(

@@ -84,7 +84,7 @@ class PrepareSettings:
     phase_share: float = setting(0.5, "phased: share of the epochs that see all interactions", "Ready2Unlearn, baselines")
     alpha: float = setting(1.0, "length of the inner ascent, an interaction or a request", MEASURED)
     alpha_unit: Literal["record", "request"] = setting("record", "what alpha is multiplied by")
-    geometry: Literal["gradient", "sign", "normalised"] = setting("gradient", "of the inner step", PAPER)
+    geometry: Literal["gradient", "sign", "normalised", "random"] = setting("gradient", "of the inner step; random: a control", PAPER)
     displace: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters displaced; null: all", MEASURED)
     lambda0: float = setting(0.3, "weight of the forget term", MEASURED)
     lambda1: float = setting(0.5, "weight of the retain term", MEASURED)
@@ -106,7 +106,9 @@ class PrepareSettings:
     most_loss: float | None = setting(
         None, "share of standard training's validation quality that may be lost: the weights give way below it; null: they never do", PAPER
     )
-    reference: float | None = setting(None, "most_loss: validation quality of standard training; null: run measures it on its standard arm")
+    reference: float | None = setting(
+        None, "most_loss: validation quality of standard training; null: that of run's standard arm, else the best of the epochs before"
+    )
     allow_divergence: bool = setting(False, "run a combination that is known to diverge")
 
 

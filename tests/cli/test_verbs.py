@@ -230,10 +230,13 @@ def test_training_prints_the_validation_quality_that_a_later_run_may_be_held_to(
     assert held.status == 0, held.err
 
 
-def test_holding_the_quality_needs_to_know_that_of_standard_training(r2u, small, tmp_path):
-    said = r2u("train", *small, "--prepare.most_loss=0.01", f"--out={tmp_path / 'held'}")
-    assert said.status == 1
-    assert "set prepare.reference to it" in said.err
+def test_holding_an_unreachable_quality_takes_the_forward_looking_weights_away(r2u, small, tmp_path):
+    histories = {}
+    for name, flags in {"held": ["--prepare.most_loss=0", "--prepare.reference=1"], "free": []}.items():
+        prepared = ["--prepare.last_share=1", "--training.validate_every=1", *flags, f"--out={tmp_path / name}"]
+        assert r2u("train", *small, *prepared).status == 0
+        histories[name] = yaml.safe_load((tmp_path / name / "history.json").read_text())
+    assert abs(histories["held"][-1]["future"]) < abs(histories["free"][-1]["future"]) / 10
 
 
 def test_ascent_stops_at_the_level_of_a_model_that_knows_nothing(r2u, small, tmp_path):
