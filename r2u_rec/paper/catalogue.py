@@ -10,8 +10,18 @@ from r2u_rec.paper.experiment import Experiment
 from r2u_rec.paper.kinds import loaded
 
 EXPERIMENTS: dict[str, str] = {
+    "fig3": "r2u_rec.paper.fig3:FIG3",
+    "fig4": "r2u_rec.paper.fig3:FIG4",
     "fig5": "r2u_rec.paper.fig5:EXPERIMENT",
+    "fig6": "r2u_rec.paper.fig6:EXPERIMENT",
+    "table3": "r2u_rec.paper.fig6:TABLE",
+    "fig7": "r2u_rec.paper.fig7:EXPERIMENT",
+    "fig9": "r2u_rec.paper.fig9:EXPERIMENT",
+    "fig11": "r2u_rec.paper.fig11:EXPERIMENT",
+    "table4": "r2u_rec.paper.table4:EXPERIMENT",
     "topic": "r2u_rec.paper.topic:EXPERIMENT",
+    "random-documents": "r2u_rec.paper.random_documents:EXPERIMENT",
+    "smollm": "r2u_rec.paper.smollm:EXPERIMENT",
 }
 """Name -> module:object. One line an experiment; "all" runs them in this order."""
 

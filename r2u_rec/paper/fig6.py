@@ -10,7 +10,7 @@ from r2u_rec.paper.experiment import Experiment, Rows, Spec
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_curves import of
 from r2u_rec.paper.text_judge import MODELS, said
-from r2u_rec.paper.text_plans import enron_spec, listed
+from r2u_rec.paper.text_plans import ENRON, ENRON_MODELS, enron_spec, listed
 from r2u_rec.paper.verdict import Claim, Side, Verdict, claim, side
 
 RESILIENCE = 3.0
@@ -30,7 +30,7 @@ def plan(preset: Preset) -> list[Spec]:
     return [
         enron_spec(preset, arm, seed, model=model, lambda2=weight)
         for seed in preset.seeds("fig6")
-        for model in listed(preset, "fig6", "models", ("tiny-gpt2", "tiny-llama"))
+        for model in listed(preset, ENRON, "models", ENRON_MODELS)
         for arm, weight in (
             ("retrained", 0.0), ("standard", 0.0), ("repaired", 0.0), ("repaired", RESILIENCE), ("literal", RESILIENCE),
         )

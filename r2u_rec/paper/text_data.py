@@ -136,6 +136,7 @@ def _tiny_start(s: TextSettings) -> Start:
         "general",
         "n_general",
         "general_epochs",
+        "general_batch",
         "general_lr",
         "general_seed",
     )
@@ -184,6 +185,6 @@ def _pretrained_on(texts: list[str], tokenizer: Any, build: Build, s: TextSettin
     documents = documents.keep(as_ids(chosen))
     task = TextTask(build, padding(tokenizer), len(tokenizer))
     model = task.model(documents, seed=s.general_seed)
-    training = Training(epochs=s.general_epochs, batch_size=32, lr=s.general_lr, schedule="linear")
+    training = Training(epochs=s.general_epochs, batch_size=s.general_batch, lr=s.general_lr, schedule="linear")
     fit_(model, task, documents, training=training, seed=s.general_seed, progress=False)
     return model

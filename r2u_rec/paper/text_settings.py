@@ -38,7 +38,7 @@ class TextSettings:
         model: tiny-gpt2, tiny-llama, smollm2-135m, or the name or folder of a Hugging Face model. width, layers, heads, vocab_size: of the
             tiny ones. lora: rank of adapters, 0 for none.
         general: data sets that a tiny model and its tokenizer are pretrained on; the same start serves every seed, as the paper's published
-            weights do. n_general: blocks of them. general_epochs, general_lr, general_seed: of that.
+            weights do. n_general: blocks of them. general_epochs, general_batch, general_lr, general_seed: of that.
         arm: see `text_arms`. seed: of everything else.
         epochs, batch_size, lr, accumulate, precision: of the fine-tuning.
         alpha, lambda0 to lambda3, n_inner, prepare_share, geometry: of the repaired arm and its controls (`core.Preparation`); the last
@@ -75,6 +75,7 @@ class TextSettings:
     general: tuple[str, ...] = ()
     n_general: int = 4096
     general_epochs: int = 2
+    general_batch: int = 16
     general_lr: float = 2e-3
     general_seed: int = 0
     epochs: int = 12
