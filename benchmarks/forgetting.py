@@ -1,7 +1,7 @@
 """What is kept and what is left behind after a tenth of the users leave: every way to train, every way to forget.
 
-    python benchmarks/forgetting.py ml-100k --seeds 0 1 2 3 4     # settings in forgetting.yaml
-    python benchmarks/forgetting.py ml-1m --seeds 0 1 2
+    python benchmarks/forgetting.py ml-100k --seeds 10 11 12 13 14     # settings in forgetting.yaml
+    python benchmarks/forgetting.py ml-1m --seeds 10 11 12
     python benchmarks/forgetting.py ml-1m --part validation --seeds 910 --settings benchmarks/forgetting_choice.yaml
 
 The last form is how settings are chosen: quality is that of the validation part, the test part is not read, seeds from 900 on are
