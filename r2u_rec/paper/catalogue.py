@@ -16,12 +16,22 @@ EXPERIMENTS: dict[str, str] = {
     "fig6": "r2u_rec.paper.fig6:EXPERIMENT",
     "table3": "r2u_rec.paper.fig6:TABLE",
     "fig7": "r2u_rec.paper.fig7:EXPERIMENT",
+    "fig8": "r2u_rec.paper.fig8:EXPERIMENT",
     "fig9": "r2u_rec.paper.fig9:EXPERIMENT",
+    "table2": "r2u_rec.paper.table2:EXPERIMENT",
+    "fig10": "r2u_rec.paper.fig10:EXPERIMENT",
     "fig11": "r2u_rec.paper.fig11:EXPERIMENT",
+    "fig12": "r2u_rec.paper.fig12:EXPERIMENT",
+    "fig13": "r2u_rec.paper.fig13:EXPERIMENT",
     "table4": "r2u_rec.paper.table4:EXPERIMENT",
     "topic": "r2u_rec.paper.topic:EXPERIMENT",
     "random-documents": "r2u_rec.paper.random_documents:EXPERIMENT",
     "smollm": "r2u_rec.paper.smollm:EXPERIMENT",
+    "bounded": "r2u_rec.paper.image_beyond:BOUNDED",
+    "one-sample": "r2u_rec.paper.image_beyond:ONE_SAMPLE",
+    "wear": "r2u_rec.paper.image_beyond:WEAR",
+    "retrained": "r2u_rec.paper.image_reference:RETRAINED",
+    "instances": "r2u_rec.paper.image_reference:INSTANCES",
 }
 """Name -> module:object. One line an experiment; "all" runs them in this order."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,7 @@ def ascend_(
     levels: Sequence[float] = (),
     every: int = 5,
     whole: bool = False,
+    also: Callable[[nn.Module], Mapping[str, Any]] | None = None,
     **settings: Any,
 ) -> Watched:
     """Ascends the loss of `forget` in place and returns what was seen.
@@ -58,6 +59,7 @@ def ascend_(
         forget: images to ascend on. test_forget, test_retain: images to measure on.
         steps: at most so many. batch_size: images a step. lr: of Adam, whose step is about as long in each parameter.
         levels: forget accuracies to find; the ascent ends once all are reached, unless `whole`.
+        also: model -> further columns of the curve.
         settings: further ones of `GradientAscent`.
     """
     found = Watched()
@@ -74,6 +76,7 @@ def ascend_(
                 "retain_accuracy": accuracy(model, test_retain),
                 "shown_accuracy": accuracy(model, shown),
                 "forget_loss": loss if math.isfinite(loss) else None,
+                **(also(model) if also is not None else {}),
             }
         )
         passed = [level for level in levels if level not in found.reached and right <= level]

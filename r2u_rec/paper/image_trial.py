@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from r2u_rec.core.training import Training, fit_
@@ -15,7 +14,8 @@ from r2u_rec.paper.experiment import Rows, Spec
 from r2u_rec.paper.image_arms import step_of, task_of
 from r2u_rec.paper.image_ascent import ascend_
 from r2u_rec.paper.image_data import Problem, by_class, by_instance, loaded_parts
-from r2u_rec.vision import ImageSet, ImageTask, accuracy, probabilities
+from r2u_rec.paper.image_probes import PROBES, ascent_of, mean_loss
+from r2u_rec.vision import ImageTask, accuracy
 
 HALF = 0.5
 
@@ -25,8 +25,8 @@ def run(spec: Spec) -> Rows:
 
     Returns:
         Rows of "what": "training" one an epoch (epoch, seconds, forget_accuracy and retain_accuracy on validation images), "curve"
-        as in `image_ascent`, and one "summary". A training that diverges is a result: its summary says so and has no figures of
-        unlearning.
+        as in `image_ascent`, those of the probes, and one "summary". A training that diverges is a result: its summary says so
+        and has no figures of unlearning.
     """
     problem = problem_of(spec)
     task = task_of(spec, problem)
@@ -38,26 +38,15 @@ def run(spec: Spec) -> Rows:
     summary["training_seconds"] = sum(row["seconds"] for row in rows)
     if spec["arm"] == "retrained":
         return [*rows, summary]
-    forget = problem.train.keep(problem.forget)
-    seen = ascend_(
-        model,
-        task,
-        forget,
-        problem.test_forget,
-        problem.test_retain,
-        steps=spec["ascent_steps"],
-        lr=spec["ascent_lr"],
-        batch_size=spec["ascent_batch"],
-        seed=spec["seed"],
-        levels=(half, chance),
-        every=spec["ascent_every"],
-    )
+    probed = [row for name in spec.get("probes", ()) for row in PROBES[name](spec, task, problem, model)]
+    images = (problem.train.keep(problem.forget), problem.test_forget, problem.test_retain)
+    seen = ascend_(model, task, *images, steps=spec["ascent_steps"], levels=(half, chance), **ascent_of(spec))
     for name, level in (("half", half), ("chance", chance)):
         step, retained = seen.reached.get(level, (None, None))
         summary |= {f"steps_to_{name}": step, f"retain_at_{name}": retained}
     lost = None if summary["retain_at_chance"] is None else summary["retain_before"] - summary["retain_at_chance"]
     summary |= {"retain_lost": lost, "ascent_diverged": seen.diverged}
-    return [*rows, *({"what": "curve", **row} for row in seen.curve), summary]
+    return [*rows, *({"what": "curve", **row} for row in seen.curve), *probed, summary]
 
 
 def problem_of(spec: Mapping[str, Any]) -> Problem:
@@ -120,9 +109,3 @@ def state(model: nn.Module, problem: Problem) -> dict[str, Any]:
         "validation_retain_before": accuracy(model, problem.validation_retain),
         "loss_before": mean_loss(model, problem.test_forget),
     }
-
-
-def mean_loss(model: nn.Module, images: ImageSet) -> float:
-    """Returns the mean cross-entropy in nats; a probability that rounds to 0 counts as 1e-38, about 87 nats."""
-    right = probabilities(model, images)[np.arange(len(images)), images.labels]
-    return float(-np.log(np.maximum(right.astype(np.float64), 1e-38)).mean())
