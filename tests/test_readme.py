@@ -51,7 +51,7 @@ class Parsed(Exception):
 def misunderstood(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Returns what `r2u WORDS` is refused with before it does anything; empty when it parses."""
     verb = words[0] if words else ""
-    if verb == "bench" and words[1:2] != ["--list"]:
+    if verb == "bench" and words[1:2] not in (["--list"], ["paper"]):
         return "" if words[1:] and words[1] in benchmarks() else f"no benchmark {words[1:]}"
     if "--fetch" in words:
         words = [word for word in words if word != "--fetch"]
@@ -60,9 +60,10 @@ def misunderstood(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatc
             (folder / name).mkdir(parents=True, exist_ok=True)
             write_settings(Settings(), folder / name)
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise Parsed
 
+    monkeypatch.setattr("r2u_rec.paper.bench.run_bench", stop)
     if verb in VERBS and hasattr(module := import_module(f"r2u_rec.cli.verb_{verb}"), "settings_of"):
         monkeypatch.setattr(module, "settings_of", stop)
     monkeypatch.chdir(folder)
@@ -143,6 +144,7 @@ def test_the_checks_find_what_is_broken(tmp_path, monkeypatch, capsys):
         ("forget runs/a --user 1", "unknown flag --user"),
         ("datasets ml-100", "did you mean 'ml-100k'?"),
         ("bench forgeting", "no benchmark"),
+        ("bench paper fgi3", "did you mean"),
     ],
 )
 def test_a_command_that_does_not_parse_is_found(command, said, tmp_path, monkeypatch, capsys):
