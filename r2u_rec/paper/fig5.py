@@ -10,7 +10,7 @@ from r2u_rec.paper.text_arms import NAMES
 from r2u_rec.paper.text_curves import ahead, drawn, forgotten, of, references
 from r2u_rec.paper.text_judge import MODELS, arm_side, best_arm, chosen, comparable_arms, pairs
 from r2u_rec.paper.text_plans import listed, text_spec
-from r2u_rec.paper.verdict import Claim, Excluded, Side, Verdict, claim
+from r2u_rec.paper.verdict import Claim, Excluded, Verdict, claim
 
 DESTROYED = 20.0
 """Nats of forget loss at which the paper compares."""
@@ -40,8 +40,12 @@ def judge(rows: Rows) -> Verdict:
         found = of(forgotten(mine), unlearner="ascent")
         kept, lost = comparable_arms(found, where=f", {where}")
         excluded += lost
-        claims += [_crossing(mine, kept, where), _steps(found, kept, where)]
+        claims.append(_steps(found, kept, where))
+        claims += [_crossing(mine, kept, where, arm) for arm in ("literal", "repaired") if of(mine, arm=arm)]
         reference = [float(row["forget_loss"]) for row in references(mine).values()]
+        sizes = [row["n_parameters"] for row in of(mine, what="trained") if row.get("n_parameters")]
+        if sizes:
+            notes.append(f"{where}: {max(sizes) / 1e6:.2f} million parameters.")
         if reference:
             notes.append(
                 f"{where}: a model that never saw D_f has a forget loss of {sum(reference) / len(reference):.2f} nats; at "
@@ -52,26 +56,22 @@ def judge(rows: Rows) -> Verdict:
 
 NOTES = (
     "GPT-2 Medium, Llama-3.2-1B and -3B and MUSE-Books are not to be had here. In their place stand a GPT-2 "
-    "and a Llama of about a million parameters that "
+    "and a Llama of the size named above that "
     "were trained from nothing on general texts; `--preset full` names the paper's models and data, for whoever has them.",
     "Steps are counted to the loss of the model retrained without D_f, seed by seed: beyond it there is nothing more to forget.",
 )
 
 
-def _crossing(mine: Rows, kept: list[str], where: str) -> Claim:
+def _crossing(mine: Rows, kept: list[str], where: str, arm: str) -> Claim:
     """The paper's own comparison, at the step where the prepared model first crosses 20."""
-    sides: dict[str, Side | None] = {}
-    against = None
-    for arm in ("literal", "repaired"):
-        then = ahead(mine, arm, kept, DESTROYED)
-        sides[arm] = arm_side(then, arm, "loss_then") if of(then, arm=arm) else None
-        rival = best_arm(then, kept, "loss_then", least=False)
-        if arm == "repaired" or against is None:
-            against = None if rival is None else arm_side(then, rival, "loss_then")
+    then = ahead(mine, arm, kept, DESTROYED)
+    rival = best_arm(then, kept, "loss_then", least=False)
+    found = arm_side(then, arm, "loss_then") if of(then, arm=arm) else None
     return claim(
-        f"{where}: when Ready2Unlearn first crosses a forget loss of 20, it is higher than the best baseline's",
-        paper="higher, p < 1e-7, 10 trials", unit="nats of forget loss", literal=sides["literal"], repaired=sides["repaired"],
-        against=against, better="greater",
+        f"{where}, {arm} settings: when Ready2Unlearn first crosses a forget loss of 20, it is higher than the best baseline's",
+        paper="higher, p < 1e-7, 10 trials", unit="nats of forget loss",
+        literal=found if arm == "literal" else None, repaired=found if arm == "repaired" else None,
+        against=None if rival is None else arm_side(then, rival, "loss_then"), better="greater",
     )  # fmt: skip
 
 

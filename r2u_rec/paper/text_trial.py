@@ -13,6 +13,7 @@ Rows that a trial gives, by their column `what`:
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch import nn
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import DivergenceError
 from r2u_rec.ids import Ids, as_ids
+from r2u_rec.language.optional import needed
 from r2u_rec.language.task import TextTask
 from r2u_rec.paper import text_measure as measure
 from r2u_rec.paper.experiment import Spec
@@ -39,6 +41,7 @@ COMMON_WORDS_FROM = ("bbc-news", "muse-news")
 def run(spec: Spec) -> list[Row]:
     """Returns the rows of one trial; see the module."""
     s = text_settings(spec)
+    needed("transformers", "a trial on text").utils.logging.disable_progress_bar()
     start = start_of(s)
     m = material(s, start)
     parts = _recovery_parts(s, m, start)
@@ -173,6 +176,7 @@ class _Extra:
         return [{**row, "state": state} for row in found]
 
 
+@functools.cache
 def _common_words() -> frozenset[str]:
     from r2u_rec.language.masking import common_words
     from r2u_rec.language.texts import load_texts

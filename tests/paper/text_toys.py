@@ -26,7 +26,8 @@ def spec(path: Path, **own: Any) -> dict[str, Any]:
         "kind": "text", "data": "jsonl", "path": str(path), "forget": ["sea"], "seed": 3, "arm": "standard",
         "n_forget": 8, "n_retain": 8, "n_heldout": 4, "n_measured": 4, "length": 16, "width": 16,
         "layers": 1, "heads": 2,
-        "vocab_size": 300, "n_general": 16, "general_epochs": 1, "epochs": 2, "batch_size": 8, "lr": 1e-2, "n_inner": 4, "prepare_share": 0.5,
+        "vocab_size": 300, "n_general": 16, "general_epochs": 1,
+        "epochs": 2, "batch_size": 8, "lr": 1e-2, "n_inner": 4, "prepare_share": 0.5,
         "unlearn_steps": 6, "unlearn_lr": 1e-3, "stop_loss": 50.0, "unlearn_batch": 8, "curve_every": 3, **own,
     }  # fmt: skip
 
