@@ -17,6 +17,7 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
 from r2u_rec.errors import DataError, EvidenceError
+from r2u_rec.evaluate.groups import coverage, item_group_metrics, popular_items
 from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.proof import Prover
 from r2u_rec.evaluate.ranking import rank, ranking_metrics
@@ -64,10 +65,15 @@ def _operator(folder: Path) -> str:
 
 
 def _quality(s: Settings, parts: Parts, fitted: Fitted) -> dict[str, float]:
-    """Returns the ranking metrics of the users who are in the run, training and validation items masked."""
-    users = np.flatnonzero(fitted.records.user_counts > 0)
-    ranked = rank(fitted.model, parts.train.matrix() + parts.validation.matrix(), users, max(s.evaluate.ks))
-    return ranking_metrics(ranked, parts.test.matrix(), users, s.evaluate.ks).mean()
+    """Returns the ranking metrics of the users who are in the run, by group of items too, and the coverage of their lists.
+
+    Training and validation items are masked; popular items are those that hold four fifths of the training interactions.
+    """
+    users, k, test = np.flatnonzero(fitted.records.user_counts > 0), max(s.evaluate.ks), parts.test.matrix()
+    ranked = rank(fitted.model, parts.train.matrix() + parts.validation.matrix(), users, k)
+    found = ranking_metrics(ranked, test, users, s.evaluate.ks).mean() | {"coverage": coverage(ranked, parts.train.n_items)}
+    groups = item_group_metrics(ranked, test, users, (k,), popular_items(fitted.records.item_counts))
+    return found | {f"NDCG@{k}, {name}": each.mean()[f"NDCG@{k}"] for name, each in groups.items() if len(each.users)}
 
 
 def _reference(s: Settings, folder: Path, fitted: Fitted) -> Fitted:

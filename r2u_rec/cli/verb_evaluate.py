@@ -26,7 +26,9 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError("a proof needs both --before FOLDER and --references FOLDER,FOLDER; without them only ranking quality is measured")
 
     from r2u_rec.cli.evaluating import evaluate_run
-    from r2u_rec.report.table import print_table
+    from r2u_rec.report.table import print_table, usual_columns
 
-    print_table(evaluate_run(settings_of(given), source, before=Path(given.before) if given.before else None, references=references))
+    rows = evaluate_run(settings_of(given), source, before=Path(given.before) if given.before else None, references=references)
+    of_items = [name for name in rows[0] if name == "coverage" or name.endswith((", popular", ", tail"))]
+    print_table(rows, columns=[*usual_columns(rows), *of_items])
     return 0

@@ -102,6 +102,10 @@ def column(name: str) -> Column:
         whole = column(name.removesuffix(RATIO))
         text = f"{whole.label} divided by the mean of the retrained references; 1 is equal to retraining."
         return Column(name, f"{whole.label}{RATIO}", text, 3)
+    group = re.fullmatch(r"(.+), (popular|tail)", name)
+    if group:
+        what = "items that together hold four fifths of the training interactions" if group[2] == "popular" else "all other items"
+        return Column(name, name, f"{column(group[1]).label} when only {what} are to be found, in the same lists.", 4)
     ranking = re.fullmatch(r"(NDCG|Recall|MRR|Hit|Precision)@(\d+)", name)
     if ranking:
         text = _RANKING[ranking[1]].format(k=ranking[2]) + " Full ranking over all items, training and validation items masked."
