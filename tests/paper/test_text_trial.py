@@ -10,6 +10,7 @@ import pytest
 from text_toys import made_texts, spec
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.paper.cost_trial import run as cost
 from r2u_rec.paper.text_arms import NAMES, preparation
 from r2u_rec.paper.text_data import material, start_of
 from r2u_rec.paper.text_settings import ARMS, text_settings
@@ -145,3 +146,11 @@ def test_a_word_that_is_no_list_of_groups_is_refused(texts):
     s = text_settings(spec(texts, forget="sea"))
     with pytest.raises(SettingsError, match=r"forget must be a list of groups or 'random', got 'sea'"):
         material(s, start_of(s))
+
+
+def test_a_cost_trial_measures_every_way_to_train_on_one_start(texts):
+    own = {key: value for key, value in spec(texts).items() if key not in ("kind", "arm")}
+    rows = cost({**own, "kind": "cost", "task": "text", "epochs": 2})
+    assert [row["way"] for row in rows] == ["standard", "repaired", "every", "literal"]
+    assert rows[0]["step_ratio"] == 1
+    assert rows[2]["step_ratio"] > 1
