@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from r2u_rec.paper.experiment import Experiment, Rows
+from r2u_rec.paper.image_pictures import retention
 from r2u_rec.paper.image_plans import class_of, spec_of
 from r2u_rec.paper.image_rows import TITLES, of, percent, sets_of, told
 from r2u_rec.paper.preset import Preset
@@ -70,18 +70,8 @@ def overlaps(rows: Rows) -> list[str]:
 
 
 def draw_overlap(rows: Rows, path: Path) -> None:
-    from r2u_rec.paper.pictures_by_class import Bars, Radar, bars, radar
-
     ends = shares(percent(of(rows, "summary"), "retain_at_chance"))
-    classes, names, title = sorted({row["forget"][0] for row in ends}), overlaps(ends), TITLES[sets_of(rows)[0]]
-    if len(classes) < 3:
-        groups = {name: {"retain": list(side("", ends, "retain_at_chance", share=name).values.values())} for name in names}
-        bars([Bars(title, groups, "retain accuracy at chance (%)", from_zero=False)], path)
-        return
-    lines: dict[str, Sequence[float | None]] = {
-        name: [side("", ends, "retain_at_chance", share=name, forget=[each]).mean for each in classes] for name in names
-    }
-    radar([Radar(f"{title}: retain accuracy (%)", [f"class {each}" for each in classes], lines)], path)
+    retention([(TITLES[sets_of(rows)[0]], ends, "share", {name: name for name in overlaps(ends)})], path)
 
 
 EXPERIMENT = Experiment(

@@ -66,10 +66,12 @@ def draw_timing(rows: Rows, path: Path) -> None:
 
 def timed(rows: Rows) -> list[dict[str, Any]]:
     """Returns the rows with the quarter in which they prepare, as "when"."""
-    return [
-        {**row, "when": "no preparation" if row["arm"] == "standard" else QUARTERS[4 * row["prepare"][1] // row["epochs"] - 1]}
-        for row in rows
-    ]
+    return [{**row, "when": "no preparation" if row["arm"] == "standard" else quarter(row["prepare"][1], row["epochs"])} for row in rows]
+
+
+def quarter(stop: int, n_epochs: int) -> str:
+    """Returns the quarter of the training that a stage which ends before epoch `stop` lies in."""
+    return QUARTERS[-(-4 * stop // n_epochs) - 1]
 
 
 EXPERIMENT = Experiment(

@@ -9,6 +9,7 @@ from typing import Any
 from r2u_rec.paper.baselines import best, comparable
 from r2u_rec.paper.experiment import Experiment, Rows
 from r2u_rec.paper.image_arms import BASELINES, NAMES
+from r2u_rec.paper.image_pictures import retention
 from r2u_rec.paper.image_plans import trials
 from r2u_rec.paper.image_rows import (
     TITLES,
@@ -221,20 +222,8 @@ def draw_efficiency(rows: Rows, path: Path) -> None:
 
 
 def draw_retention(rows: Rows, path: Path) -> None:
-    from r2u_rec.paper.pictures_by_class import Radar, radar
-
-    panels = []
-    for data in sets_of(rows):
-        mine = percent(of(rows, "summary", data=data), "retain_at_chance")
-        classes = sorted({row["forget"][0] for row in mine})
-        lines = {
-            NAMES[arm]: [side(arm, mine, "retain_at_chance", arm=arm, forget=[each]).mean for each in classes]
-            for arm in ("standard", "literal-balanced", "repaired")
-        }
-        shown = {name: values for name, values in lines.items() if any(value is not None for value in values)}
-        if len(classes) >= 3 and shown:
-            panels.append(Radar(f"{TITLES[data]}: retain accuracy (%)", [f"class {each}" for each in classes], shown))
-    radar(panels, path)
+    names = {arm: NAMES[arm] for arm in ("standard", "literal-balanced", "repaired")}
+    retention([(TITLES[data], percent(of(rows, "summary", data=data), "retain_at_chance"), "arm", names) for data in sets_of(rows)], path)
 
 
 FIG3 = Experiment(
