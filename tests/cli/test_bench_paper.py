@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,11 @@ def test_ctrl_c_keeps_what_has_finished_and_leaves_no_process(tmp_path):
     (tmp_path / "pids").mkdir()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(TOYS), *sys.path])}
     command = [sys.executable, "-m", "r2u_rec.cli.main", "bench", "paper", "slow_toys:SLOW", "--jobs", "2", "--out", str(tmp_path / "out")]
-    running = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job is born deaf to it
+    running = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     lines = [running.stderr.readline() for _ in range(2)]
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to parent and workers alike
-    rest = running.communicate(timeout=30)[1]
+    rest = running.communicate(timeout=120)[1]
     assert running.returncode == 130
     assert {line.split("]")[0] for line in lines} == {"[1/4", "[2/4"}
     assert rest == f"r2u: stopped; 2 of 4 trials are kept in {tmp_path / 'out'}: the same command goes on from there\n"

@@ -69,11 +69,11 @@ def _contrast(a: str, b: str) -> float:
 
 
 def test_every_label_can_be_read_on_light_and_on_dark():
-    from r2u_rec.report.page import _DARK
+    from r2u_rec.report.theme import DARK
 
     for colour in (INK, *SERIES):
         assert _contrast(colour, "#ffffff") >= 4.5  # the bound of WCAG AA for text
-        assert _contrast(_DARK[THEME[colour]], _DARK["--paper"]) >= 4.5
+        assert _contrast(DARK[THEME[colour]], DARK["--paper"]) >= 4.5
 
 
 def test_drawing_leaves_matplotlib_s_settings_as_they_were():
