@@ -28,7 +28,7 @@ from r2u_rec.paper.verdict import Claim, Excluded, Side, Target, Verdict, claim,
 
 ARMS = (*BASELINES, "literal", "literal-balanced", "repaired", "alpha0", "random")
 CONTROLS = ("alpha0", "random")
-NAME_EPOCH = 5
+EPOCH_WIDTH = 5
 """Ascent steps that an epoch of training is as wide as in the picture."""
 
 
@@ -198,14 +198,14 @@ def judge_retention(rows: Rows) -> Verdict:
 def draw_efficiency(rows: Rows, path: Path) -> None:
     from r2u_rec.paper import pictures
 
-    panels = []
+    panels, shown = [], {arm: name for arm, name in NAMES.items() if arm not in CONTROLS}
     for data in sets_of(rows):
         mine = [row for row in rows if row["data"] == data]
         curve = [
             *({**row, "x": row["step"]} for row in of(mine, "curve")),
-            *({**row, "x": NAME_EPOCH * (row["epoch"] - row["epochs"] - 1)} for row in of(mine, "training") if row["epoch"] > 2),
+            *({**row, "x": EPOCH_WIDTH * (row["epoch"] - row["epochs"] - 1)} for row in of(mine, "training") if row["epoch"] > 2),
         ]
-        lines = pictures.series(percent(curve, "forget_accuracy"), by="arm", x="x", y="forget_accuracy", names=NAMES)
+        lines = pictures.series(percent(curve, "forget_accuracy"), by="arm", x="x", y="forget_accuracy", names=shown)
         chance = of(mine, "summary", diverged=False)[0]["chance"]
         panels.append(
             pictures.Panel(

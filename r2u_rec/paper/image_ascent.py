@@ -106,7 +106,7 @@ def ascend_(
     return found
 
 
-SHOWN = 500
+SHOWN = 200
 """Images of the forget set on which `shown_accuracy` is measured, the first by id."""
 
 

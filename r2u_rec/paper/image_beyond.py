@@ -9,7 +9,7 @@ from r2u_rec.paper.experiment import Experiment, Rows
 from r2u_rec.paper.image_arms import NAMES
 from r2u_rec.paper.image_plans import class_of, spec_of
 from r2u_rec.paper.image_probes import PAST_STEPS
-from r2u_rec.paper.image_rows import of, percent, told
+from r2u_rec.paper.image_rows import TITLES, of, percent, sets_of, told
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.verdict import Verdict, claim, side
 
@@ -123,7 +123,7 @@ def draw_few(rows: Rows, path: Path) -> None:
         images(n): {NAMES[arm]: list(side("", few, "steps_to_half", arm=arm, n_samples=n).values.values()) for arm in ARMS}
         for n in sorted({row["n_samples"] for row in few})
     }
-    bars([Bars("MNIST", groups, "ascent steps to 50 % forget accuracy")], path)
+    bars([Bars(TITLES[sets_of(rows)[0]], groups, "ascent steps to 50 % forget accuracy")], path)
 
 
 def judge_wear(rows: Rows) -> Verdict:
@@ -160,7 +160,10 @@ def draw_wear(rows: Rows, path: Path) -> None:
     from r2u_rec.paper import pictures
 
     lines = pictures.series(of(rows, "worn"), by="arm", x="further", y="steps_to_half", names={arm: NAMES[arm] for arm in ARMS})
-    pictures.curves([pictures.Panel("MNIST", lines, "further epochs of standard training", "ascent steps to 50 %", y_limits=None)], path)
+    pictures.curves(
+        [pictures.Panel(TITLES[sets_of(rows)[0]], lines, "further epochs of standard training", "ascent steps to 50 %", y_limits=None)],
+        path,
+    )
 
 
 def images(n: int) -> str:

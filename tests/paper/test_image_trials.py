@@ -15,6 +15,7 @@ from r2u_rec.paper.image_arms import NAMES, repaired, step_of
 from r2u_rec.paper.image_ascent import ascend_
 from r2u_rec.paper.image_data import by_class, by_instance
 from r2u_rec.paper.image_plans import class_of, spec_of
+from r2u_rec.paper.image_probes import PROBES
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.vision import ImageTask, cnn
 
@@ -190,3 +191,29 @@ def test_probes_work_on_copies_and_leave_the_ascent_what_it_was():
     assert [row for row in plain if row["what"] == "curve"] == [row for row in probed if row["what"] == "curve"]
     assert [row["n_samples"] for row in probed if row["what"] == "few"] == [1, 8, 64]
     assert N_CLASSES == 4
+
+
+@pytest.mark.parametrize(
+    ("probe", "what", "columns"),
+    [
+        ("bounded", "past", {"ascent", "step", "forget_accuracy", "retain_accuracy"}),
+        ("wear", "worn", {"further", "steps_to_half", "retain_at_half", "forget_before"}),
+        ("retrained", "against", {"model", "loss_forget", "kl_forget", "kl_retain", "membership_auc"}),
+    ],
+)
+def test_every_probe_is_asked_and_answers(learned, monkeypatch, probe, what, columns):
+    monkeypatch.setattr("r2u_rec.paper.image_probes.PAST_STEPS", 20)
+    model, task, problem = learned
+    spec = spec_of(SETTINGS, arm="standard", forget=[1], seed=900, epochs=3, ascent_steps=20)
+    before = [p.detach().clone() for p in model.parameters()]
+    rows = PROBES[probe](spec, task, problem, model)
+    assert all(row["what"] == what and columns <= row.keys() for row in rows)
+    assert all(np.array_equal(a, b.detach()) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_a_retrained_model_does_not_know_the_class_and_the_trained_one_does(learned):
+    model, task, problem = learned
+    rows = PROBES["retrained"](spec_of(SETTINGS, arm="standard", forget=[1], seed=900, ascent_steps=5), task, problem, model)
+    second = next(row for row in rows if row["model"] == "second retrained")
+    assert second["loss_forget"] > 5 * rows[0]["loss_forget"]
+    assert second["kl_forget"] < rows[0]["kl_forget"]
