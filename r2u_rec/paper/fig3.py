@@ -56,8 +56,8 @@ def judge_efficiency(rows: Rows) -> Verdict:
         "Ascent uses Adam, mean loss and batches of the forget data alone; training uses Adam in place of SGD, which does not train "
         "this network at the paper's rate.",
         "With alpha = 1e-5 the displaced point is the undisplaced one: as printed, revocable images count lambda3 * share - 1, below "
-        "zero for one class of ten, and training is itself unbounded ascent on them. Drawing half of x from them makes it train, and then "
-        "alpha = 1e-5 gives no readiness.",
+        "zero for one class of ten, so that training is itself unbounded ascent on them. With half of x drawn from them they count "
+        "above zero; the figures stand beside the controls.",
         "Before unlearning every baseline must hold 95 % of standard training's forget accuracy; those that do not have forgotten "
         "already and are excluded. The paper calls the accuracies before unlearning comparable for all methods.",
         *_controls(rows),
@@ -189,7 +189,9 @@ def judge_retention(rows: Rows) -> Verdict:
                 repaired=side(NAMES["repaired"], mine, "retain_at_chance", arm="repaired"),
                 against=side(NAMES["standard"], mine, "retain_at_chance", arm="standard"),
                 better="greater",
-                why={"literal": "With x drawn half and half: as printed, training diverges."},
+                why={
+                    "literal": "With x drawn half and half from revocable and stable images; Figure 3 tells what became of the printed form."
+                },
             )
         )
     return Verdict(tuple(claims), notes=("One trial a class where the preset has ten: the test is over classes, not within one.",))

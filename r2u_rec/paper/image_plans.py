@@ -61,8 +61,7 @@ def class_of(seed: int, data: str, first: int) -> int:
 def trials(preset: Preset, experiment: str, arms: Sequence[str], **over: Any) -> list[dict[str, Any]]:
     """Returns the specs of an experiment: each seed its class, each class each arm, on each of its sets.
 
-    An arm that the preset's `few` names for the experiment has only the first `few_trials` seeds; one in `only_on`, such as
-    "random: mnist", runs on that set alone.
+    An arm that the preset's `few` names for the experiment has only the first `few_trials` seeds, on the first set alone.
     """
     settings = preset.section("image", experiment)
     sets = settings["data"] if isinstance(settings["data"], list) else [settings["data"]]
