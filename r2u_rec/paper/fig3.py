@@ -189,9 +189,7 @@ def judge_retention(rows: Rows) -> Verdict:
                 repaired=side(NAMES["repaired"], mine, "retain_at_chance", arm="repaired"),
                 against=side(NAMES["standard"], mine, "retain_at_chance", arm="standard"),
                 better="greater",
-                why={
-                    "literal": "With x drawn half and half from revocable and stable images; Figure 3 tells what became of the printed form."
-                },
+                why={"literal": "With x drawn half and half from revocable and stable images; see Figure 3 for the printed form."},
             )
         )
     return Verdict(tuple(claims), notes=("One trial a class where the preset has ten: the test is over classes, not within one.",))
