@@ -51,10 +51,9 @@ def strategy(arm: str, s: dict[str, Any], world: World) -> Any:
     def make(records: InteractionLog) -> Ready2Unlearn:
         forget = records.ids_of_users(world.revocable)
         split = Split(forget, np.setdiff1d(records.ids, forget, assume_unique=True), forget[:0])
-        theirs = {u: records.ids_of_users([u]) for u in world.revocable}
 
         def request(rng: np.random.Generator) -> Any:
-            return np.sort(np.concatenate([theirs[u] for u in rng.choice(world.revocable, size=n, replace=False)]))
+            return records.ids_of_users(rng.choice(world.revocable, size=n, replace=False))
 
         return Ready2Unlearn(
             split,

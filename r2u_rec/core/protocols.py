@@ -59,6 +59,15 @@ class Concatenates(Protocol[B]):
 
 
 @runtime_checkable
+class SharesWork(Protocol):
+    """A task whose forward pass may cost the same for few records as for many, as that of a graph does."""
+
+    def shares_work(self, model: nn.Module) -> bool:
+        """Returns whether one pass over two batches is much cheaper than two passes."""
+        ...
+
+
+@runtime_checkable
 class Regularised(Protocol[C]):
     """A task whose objective has a penalty beside the loss."""
 

@@ -19,7 +19,7 @@ from r2u_rec.core.bounds import bounded
 from r2u_rec.core.direction import displaced_names, shaped
 from r2u_rec.core.displaced import displaced
 from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.protocols import Concatenates, HasChance, Split
+from r2u_rec.core.protocols import Concatenates, HasChance, SharesWork, Split
 from r2u_rec.core.running import digest
 from r2u_rec.core.step import StepInput, Terms, member, objective
 from r2u_rec.core.strategies import standard
@@ -140,13 +140,17 @@ class Samples(NamedTuple):
 
 
 def first_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Preparation, level: float | None) -> Terms:
-    """Adds the first-order gradients of Algorithm 1 to `.grad`: two forward passes, g0 to g2 in one backward.
+    """Adds the first-order gradients of Algorithm 1 to `.grad`: g0 to g2 in one forward and one backward pass, x and x_f before.
 
     The gradients g0, g1, g2 are taken at the displaced point and applied at theta.
     """
     x_f, x_r, x_rc, x = samples
     batch_f = s.batch(x_f)
-    (losses_f, _), (_, values_x) = _forward(s.task, s.model, [(batch_f, len(x_f)), (s.batch(x), len(x))])
+    at_theta = [(batch_f, len(x_f)), (s.batch(x), len(x))]
+    if alpha == 0 or (isinstance(s.task, SharesWork) and s.task.shares_work(s.model)):
+        (losses_f, _), (_, values_x) = _forward(s.task, s.model, at_theta)
+    else:  # apart: the inner gradient would run back through all of x as well, with zeros
+        (losses_f, _), (_, values_x) = (objective(s.task, s.model, batch) for batch, _ in at_theta)
     names = displaced_names(s.model, p.displace)
     parameters = dict(s.model.named_parameters())
     direction: dict[str, Tensor] = {}

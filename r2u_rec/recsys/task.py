@@ -94,6 +94,10 @@ class RankingTask:
         """Returns one batch, so that one forward pass serves several."""
         return RankingBatch(torch.cat([b.users for b in batches]), torch.cat([b.items for b in batches]))
 
+    def shares_work(self, model: Any) -> bool:
+        """Returns whether the model propagates a whole graph at each pass."""
+        return hasattr(model, "rebuild")
+
     def losses(self, model: Any, batch: RankingBatch) -> Tensor:
         """Returns (n,) one loss an interaction."""
         return self.objective(model, batch)[0]
