@@ -82,7 +82,8 @@ def stable_users(parts: Parts, records: InteractionLog, cohorts: Cohorts) -> NDA
 
     By them a training is watched: nothing that is chosen so depends on data that may be withdrawn.
     """
-    return np.setdiff1d(np.intersect1d(records.user, parts.validation.user), cohorts.revocable)
+    both = np.flatnonzero((records.user_counts > 0) & (parts.validation.user_counts > 0))
+    return np.setdiff1d(both, cohorts.revocable)
 
 
 def stable_quality(model: Any, parts: Parts, users: NDArray[np.int64], k: int) -> float:

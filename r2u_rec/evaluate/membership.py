@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.imprint import FoldIn
+from r2u_rec.roc import area_under_roc, placements
 
 Values = NDArray[np.float64]
 
@@ -34,15 +35,7 @@ def auc(members: Values, others: Values) -> tuple[float, float]:
     """
     if min(len(members), len(others)) < 2:
         raise ValueError(f"an AUC with a standard error needs at least 2 users on each side, got {len(members)} and {len(others)}")
-    of_members = _placements(members, others)  # share of others below each member
-    of_others = 1.0 - _placements(others, members)  # share of members above each other
-    variance = of_members.var(ddof=1) / len(members) + of_others.var(ddof=1) / len(others)
-    return float(of_members.mean()), float(np.sqrt(variance))
-
-
-def _placements(values: Values, against: Values) -> Values:
-    ordered = np.sort(against)
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / np.float64(2.0 * len(against))
+    return area_under_roc(members, others)
 
 
 def null_se(n_members: int, n_others: int) -> float:
@@ -142,5 +135,5 @@ def adaptive_auc(members: Values, others: Values, *, n_folds: int = 5, n_repeats
     for repeat in range(n_repeats):
         for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=seed + repeat).split(features, labels):
             values = LinearDiscriminantAnalysis().fit(features[train], labels[train]).decision_function(features[test])
-            areas.append(_placements(values[labels[test] == 1], values[labels[test] == 0]).mean())
+            areas.append(placements(values[labels[test] == 1], values[labels[test] == 0]).mean())
     return float(np.mean(areas))

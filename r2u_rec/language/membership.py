@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.metrics import roc_auc_score
 
 from r2u_rec.errors import EvidenceError, SettingsError
 from r2u_rec.language.passes import Values
+from r2u_rec.roc import area_under_roc
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,7 @@ def auc(members: Values, strangers: Values) -> Auc:
     """
     if min(len(members), len(strangers)) < 2:
         raise SettingsError(f"an AUC with a standard error needs at least 2 documents a side, got {len(members)} and {len(strangers)}")
-    m, n = len(members), len(strangers)
-    both = np.concatenate([members, strangers])
-    area = float(roc_auc_score(np.repeat([1, 0], [m, n]), both))
-    ranks = rankdata(both)
-    below = (ranks[:m] - rankdata(members)) / n  # share of strangers below each member
-    above = 1 - (ranks[m:] - rankdata(strangers)) / m  # share of members above each stranger
-    return Auc(area, math.sqrt(below.var(ddof=1) / m + above.var(ddof=1) / n))
+    return Auc(*area_under_roc(members, strangers))
 
 
 def min_k_auc(members: Sequence[Values], strangers: Sequence[Values], share: float = 0.2) -> Auc:
