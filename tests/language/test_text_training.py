@@ -102,7 +102,11 @@ def test_ascent_sees_the_whole_documents_and_no_noise(documents):
     rule = GradientAscent(steps=1, lr=0.01, stop=lambda model, done, mean: seen.append(mean) is None)
     rule.edit_(task, model, documents.keep(ids), None, seed=0)
     assert seen == pytest.approx([mean_loss(task_of(), model, documents, ids, seed=0)], abs=1e-6)
-    assert abs(float(task.losses(model.train(), batch_of(task, documents, ids)).mean().detach()) - seen[0]) > 0.01
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)  # the noise of a training pass is drawn from torch's own state
+        trained = task.losses(model.train(), batch_of(task, documents, ids)).detach()
+    plain = task.losses(model.eval(), batch_of(task, documents, ids)).detach()
+    assert (trained - plain).abs().min() > 1e-3  # each of them, one by one: in the mean they nearly cancel
 
 
 class Crash(RuntimeError):

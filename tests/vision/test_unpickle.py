@@ -59,7 +59,11 @@ def test_an_attribute_of_numpy_that_is_no_array_is_refused(tmp_path):
         read_pickle(tmp_path / "codec")
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", pickle.dumps(np.arange(9))[:-4], gzip.compress(pickle.dumps(np.arange(9)))[:-9]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<html>", pickle.dumps(np.arange(9))[:-4], gzip.compress(pickle.dumps(np.arange(9)), mtime=0)[:-9]],
+    ids=["nothing", "a page", "cut short", "a packed file cut short"],
+)
 def test_a_broken_pickle_is_named(tmp_path, content):
     (tmp_path / "broken").write_bytes(content)
     with pytest.raises(DataError, match=r"broken is no pickle of numpy arrays \("):
