@@ -86,7 +86,7 @@ def stepper(log: InteractionLog, step: Step, settings: dict[str, Any], seed: int
             batches = iter(np.split(rng.permutation(log.ids)[: n * settings["batch_size"]], n))
             ids = next(batches)
         begun = time.perf_counter()
-        step(StepInput(model, task, log, ids, rng, 0, 1, 0, torch.device("cpu")))
+        step(StepInput(model, task, log, ids, rng, 0, 1, 0, 1, torch.device("cpu")))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return time.perf_counter() - begun

@@ -35,3 +35,10 @@ def bounded(losses: Tensor, bound: Bound, level: float | None) -> Tensor:
     if bound == "soft":
         return level - F.softplus(level - losses)
     return torch.clamp(losses, max=level)
+
+
+def unbent(losses: Tensor, bound: Bound, level: float | None) -> bool:
+    """Returns whether `bounded` gives just the losses that it is given, so that the gradient is theirs too."""
+    if bound == "none":
+        return True
+    return bound in ("cap", "chance") and level is not None and bool((losses.detach() <= level).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -38,6 +39,9 @@ class Preparation:
         order: 1 for the paper's first-order meta-gradient, 2 for the exact one (dense gradients only).
         epochs: the last M epochs prepare, or a stage (start, stop), 0-based, stop excluded; None for all.
         every: only every k-th step of those epochs prepares.
+        warmup: epochs over which lambda0, lambda1 and lambda2 grow in proportion from 0, counted from where preparation begins; it may
+            be a fraction. Adam's second moment has learnt from smaller gradients by then: at full weight the first
+            prepared steps are far longer than its learning rate, and throw out what was learnt.
         n_forget, n_retain, n_recovery: records drawn for x_f, x_r, x_rc; n_forget None takes the whole request.
         balanced: draw x half from revocable and half from stable records in prepared steps.
         normalised_weights: divide by lambda1 + lambda2 + lambda3, so that the outer step is as long as a standard one
@@ -62,6 +66,7 @@ class Preparation:
     order: Literal[1, 2] = 1
     epochs: int | tuple[int, int] | None = None
     every: int = 1
+    warmup: float = 0.0
     n_forget: int | None = 32
     n_retain: int = 32
     n_recovery: int = 32
@@ -88,6 +93,8 @@ class Preparation:
         start, stop = self.epochs if isinstance(self.epochs, tuple) else (0, 1 if self.epochs is None else self.epochs)
         if not 0 <= start < stop:
             raise SettingsError(f"epochs must be a number >= 1 or a stage (start, stop) with 0 <= start < stop, got {self.epochs}")
+        if not (self.warmup >= 0 and math.isfinite(self.warmup)):
+            raise SettingsError(f"warmup must be a number of epochs >= 0, got {self.warmup}: 0 begins at full weight")
         if self.every < 1:
             raise SettingsError(f"every must be >= 1, got {self.every}: 1 prepares at each step")
         if self.n_forget is not None and self.n_forget < 1:
@@ -106,13 +113,19 @@ class Preparation:
 
     def prepares(self, epoch: int, n_epochs: int, index: int) -> bool:
         """Returns whether this step is a prepared one."""
-        if self.epochs is None:
-            start, stop = 0, n_epochs
-        elif isinstance(self.epochs, tuple):
-            start, stop = self.epochs
-        else:
-            start, stop = n_epochs - self.epochs, n_epochs
+        start, stop = self.stage(n_epochs)
         return start <= epoch < stop and index % self.every == 0
+
+    def stage(self, n_epochs: int) -> tuple[int, int]:
+        """Returns the first epoch that prepares and the first that no longer does."""
+        if isinstance(self.epochs, tuple):
+            return self.epochs
+        return (0 if self.epochs is None else max(n_epochs - self.epochs, 0)), n_epochs
+
+    def grown(self, epoch: int, n_epochs: int, index: int, n_steps: int) -> float:
+        """Returns in (0, 1] how far the forward-looking weights have grown at the end of step `index` of `n_steps` in `epoch`."""
+        done = epoch - self.stage(n_epochs)[0] + (index + 1) / n_steps  # epochs of the stage
+        return 1.0 if done >= self.warmup else done / self.warmup
 
     def refuse_divergence(self, forget_share: float) -> None:
         """Refuses an unbounded forget term that outweighs the current loss on the same records.

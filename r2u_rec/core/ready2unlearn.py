@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from r2u_rec.core.adaptive import Adaptive
-from r2u_rec.core.bounds import bounded
+from r2u_rec.core.bounds import bounded, unbent
 from r2u_rec.core.direction import displaced_names, shaped
 from r2u_rec.core.displaced import displaced
 from r2u_rec.core.preparation import Preparation
@@ -60,7 +60,7 @@ class Ready2Unlearn:
             return standard(s)
         self._prepared = True
         p.refuse_divergence(len(self.split.forget) / len(s.records))
-        scale = 1.0 if self.adaptive is None else self.adaptive.scale
+        scale = (1.0 if self.adaptive is None else self.adaptive.scale) * p.grown(s.epoch, s.n_epochs, s.index, s.n_steps)
         request, x_f, x_r, x_rc, x = self._draw(s)  # lines 4 and 9
         weigh = len(request) / len(s.records) if p.share_weighted else 1.0
         total = p.lambda1 * scale + p.lambda2 * scale + p.lambda3 if p.normalised_weights else 1.0
@@ -153,14 +153,20 @@ def first_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pre
         (losses_f, _), (_, values_x) = (objective(s.task, s.model, batch) for batch, _ in at_theta)
     names = displaced_names(s.model, p.displace)
     parameters = dict(s.model.named_parameters())
-    direction: dict[str, Tensor] = {}
+    ascent: dict[str, Tensor] = {}
     if alpha > 0:  # line 5: the ascent of L_f
-        ascent = torch.autograd.grad(losses_f.mean(), [parameters[n] for n in names], retain_graph=True, allow_unused=True)
-        direction = shaped({n: g for n, g in zip(names, ascent, strict=True) if g is not None}, p.geometry, s.rng)
+        found = torch.autograd.grad(losses_f.mean(), [parameters[n] for n in names], retain_graph=True, allow_unused=True)
+        ascent = {n: g for n, g in zip(names, found, strict=True) if g is not None}
     current = w.l3 * values_x.mean()  # line 10: g3, at theta
-    if p.delta:
+    known = p.delta and alpha > 0 and p.displace is None and unbent(losses_f, p.bound, level)
+    if p.delta and not known:
         current = current + w.l0 * bounded(losses_f, p.bound, level).mean()
     current.backward()  # type: ignore[no-untyped-call]
+    if known:  # the delta form wants the very gradient that line 5 has taken
+        for name, g in ascent.items():
+            before = parameters[name].grad
+            parameters[name].grad = w.l0 * g if before is None else before + w.l0 * g
+    direction = shaped(ascent, p.geometry, s.rng)
     with displaced(s.model) as here:  # theta hat
         here.move(direction, alpha)
         parts = [(batch_f, len(x_f)), *((s.batch(ids), len(ids)) for ids in (x_r, x_rc) if len(ids))]

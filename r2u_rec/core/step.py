@@ -26,7 +26,7 @@ class StepInput:
         ids: the records of this step, x in line 9 of Algorithm 1; in random order.
         rng: the step's own stream, the same at every run of the same seed.
         epoch, n_epochs: 0-based epoch and their number.
-        index: 0-based step within the epoch.
+        index: 0-based step within the epoch. n_steps: steps of an epoch.
     """
 
     model: nn.Module
@@ -37,6 +37,7 @@ class StepInput:
     epoch: int
     n_epochs: int
     index: int
+    n_steps: int
     device: torch.device
 
     def batch(self, ids: Ids) -> Any:

@@ -171,7 +171,7 @@ def fit_(
             while at.index < n_steps:
                 begun = time.perf_counter()
                 ids = order[at.index * training.batch_size : (at.index + 1) * training.batch_size]
-                terms = _step(run, task, records, ids, training, seed)
+                terms = _step(run, task, records, ids, training, n_steps, seed)
                 whole = at.index % training.accumulate == 0 or at.index == n_steps
                 if whole:
                     _apply(model, run.optimizer, (at.index - 1) % training.accumulate + 1)
@@ -205,14 +205,14 @@ def fit_(
     return History(at.rows, "early" if at.epoch < training.epochs else "completed", at.steps)
 
 
-def _step(run: Running, task: Any, records: Any, ids: Ids, training: Training, seed: int) -> dict[str, float]:
+def _step(run: Running, task: Any, records: Any, ids: Ids, training: Training, n_steps: int, seed: int) -> dict[str, float]:
     """Adds the gradients of one step and returns its terms as numbers; DivergenceError when one is not finite."""
     at, device = run.at, torch.device(training.device)
     rng = stream(seed, "step", at.epoch, at.index)
     torch.manual_seed(int(rng.integers(2**62)))
     autocast = torch.autocast(device.type, torch.bfloat16) if training.precision == "bfloat16" else nullcontext()
     with autocast:
-        found = run.step(StepInput(run.model, task, records, ids, rng, at.epoch, training.epochs, at.index, device))
+        found = run.step(StepInput(run.model, task, records, ids, rng, at.epoch, training.epochs, at.index, n_steps, device))
     terms = {name: float(value) for name, value in found.items()}
     for name, value in terms.items():
         if not math.isfinite(value):

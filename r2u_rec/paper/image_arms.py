@@ -41,7 +41,7 @@ PREPARED = ("repaired", "alpha0", "random")
 
 _PREPARATION = (
     "prepare", "alpha_steps", "alpha_factor", "ascent_lr", "n_forget", "n_retain", "lambda0", "lambda1", "lambda3", "every",
-    "loss_share",
+    "warmup", "loss_share",
 )  # fmt: skip
 SETTINGS: dict[str, tuple[str, ...]] = {
     "reweighted": ("reweight",),
@@ -121,6 +121,7 @@ def repaired(spec: Mapping[str, Any]) -> Preparation:
         normalised_weights=True,
         epochs=tuple(prepare) if isinstance(prepare, list | tuple) else prepare,
         every=spec["every"],
+        warmup=spec["warmup"],
         n_forget=spec["n_forget"],
         n_retain=spec["n_retain"],
     )

@@ -73,7 +73,7 @@ def preparation(s: TextSettings) -> Preparation:
         alpha=0.0 if s.arm == "alpha0" else s.alpha,
         geometry="random" if s.arm == "random" else s.geometry,  # type: ignore[arg-type]
         lambda0=s.lambda0, lambda1=s.lambda1, lambda2=s.lambda2, lambda3=s.lambda3,
-        bound="chance", delta=True, normalised_weights=True, epochs=s.prepared_epochs,
+        bound="chance", delta=True, normalised_weights=True, epochs=s.prepared_epochs, warmup=s.warmup,
         n_forget=s.n_inner, n_retain=s.n_inner, n_recovery=s.n_inner,
     )  # fmt: skip
 

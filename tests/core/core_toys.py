@@ -148,10 +148,11 @@ def split_of(records: Any, n_forget: int = 10, n_recovery: int = 6) -> Split:
     return Split(ids[:n_forget], ids[n_forget:], ids[-n_recovery:])
 
 
-def step_input(task: Any, records: Any, *, seed: int = 3, n_ids: int = 16, epoch: int = 0, index: int = 0, model: Any = None) -> StepInput:
+def step_input(task: Any, records: Any, *, seed: int = 3, n_ids: int = 16, epoch: int = 0, index: int = 0, n_steps: int = 1, model: Any = None) -> StepInput:
     rng = np.random.default_rng(seed)
     model = task.model(records, seed=seed) if model is None else model
-    return StepInput(model.train(), task, records, rng.permutation(records.ids)[:n_ids], rng, epoch, 10, index, torch.device("cpu"))
+    ids = rng.permutation(records.ids)[:n_ids]
+    return StepInput(model.train(), task, records, ids, rng, epoch, 10, index, n_steps, torch.device("cpu"))
 
 
 def state_bytes(model: nn.Module) -> bytes:

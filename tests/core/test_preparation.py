@@ -11,7 +11,7 @@ import torch
 from core_toys import Classify, Match, gradients, pairs, points, split_of, step_input
 
 from r2u_rec.core.adaptive import Adaptive
-from r2u_rec.core.bounds import bounded
+from r2u_rec.core.bounds import bounded, unbent
 from r2u_rec.core.direction import Planned, shaped
 from r2u_rec.core.preparation import Preparation
 from r2u_rec.core.protocols import Split
@@ -40,6 +40,8 @@ NONE = np.empty(0, dtype=np.int64)
         ({"bound": "cap"}, "bound='cap' needs bound_level > 0, got None"),
         ({"bound": "soft", "bound_level": 0.0}, "bound='soft' needs bound_level > 0, got 0.0"),
         ({"epochs": 0}, "epochs must be a number >= 1 or a stage"),
+        ({"warmup": -0.5}, "warmup must be a number of epochs >= 0, got -0.5"),
+        ({"warmup": math.nan}, "warmup must be a number of epochs >= 0, got nan"),
         ({"epochs": (3, 3)}, r"0 <= start < stop, got \(3, 3\)"),
     ],
 )
@@ -61,6 +63,35 @@ def test_a_setting_out_of_range_is_refused_with_value_and_bound(settings, messag
 def test_the_last_epochs_or_a_stage_and_every_kth_step_prepare(epochs, every, wanted):
     p = Preparation(epochs=epochs, every=every)
     assert [(e, i) for e in range(6) for i in range(4) if p.prepares(e, 6, i)] == wanted
+
+
+@pytest.mark.parametrize("epochs", [None, 4, (2, 6)])
+def test_the_weights_grow_evenly_from_where_preparation_begins(epochs):
+    p = Preparation(epochs=epochs, warmup=1.5)
+    first = p.stage(6)[0]
+    grown = [p.grown(first + e, 6, i, 4) for e in (0, 1) for i in range(4)]
+    assert grown == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1, 1, 1])
+    assert Preparation(epochs=epochs).grown(first, 6, 0, 4) == 1.0
+
+
+def test_a_step_of_the_warmup_weighs_the_future_less_and_the_present_as_ever():
+    weak, full = Preparation(0.3, delta=True, lambda0=0.25, lambda1=0.5, epochs=1), Preparation(0.3, delta=True, epochs=1, warmup=1.0)
+    found = []
+    for p in (weak, full):
+        s = replace(step_input(Classify(), RECORDS, epoch=9, index=0, n_steps=4), n_epochs=10)
+        Ready2Unlearn(SPLIT, p)(s)
+        found.append([parameter.grad for parameter in s.model.parameters()])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("bound", "level", "expected"), [("none", None, True), ("cap", 2.0, True), ("chance", 1.9, False), ("soft", 9.0, False)]
+)
+def test_a_bound_that_no_example_has_reached_leaves_the_losses_alone(bound, level, expected):
+    losses = torch.tensor([0.5, 2.0])
+    assert unbent(losses, bound, level) is expected
+    assert torch.equal(bounded(losses, bound, level), losses) is expected
 
 
 def test_a_planned_inner_step_is_as_long_as_the_unlearning_times_its_factor():

@@ -146,7 +146,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(documents, tmp_path):
 def gradient_of(task, records, model, preparation):
     """The gradient that one prepared step leaves, as one vector, and the samples it was computed on."""
     step = Ready2Unlearn(split_of(records), preparation)
-    s = StepInput(model.train(), task, records, records.ids[::3], np.random.default_rng(5), 0, 1, 0, torch.device("cpu"))
+    s = StepInput(model.train(), task, records, records.ids[::3], np.random.default_rng(5), 0, 1, 0, 1, torch.device("cpu"))
     step(s)
     found = torch.cat([p.grad.flatten() for p in model.parameters()])
     model.zero_grad(set_to_none=True)
