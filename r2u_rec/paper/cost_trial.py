@@ -22,7 +22,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from r2u_rec.core.preparation import Preparation
@@ -33,11 +32,9 @@ from r2u_rec.core.strategies import standard
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.paper.experiment import Spec
-from r2u_rec.rng import stream
 
 WAYS = ("standard", "repaired", "every", "literal")
 TEXT_ONLY = ("kind", "task", "tolerance", "n_train", "device")
-IMAGE_LR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -176,25 +173,17 @@ def _text(spec: Spec) -> Subject:
 
 
 def _image(spec: Spec) -> Subject:
-    """Quality is accuracy on the validation part; class 0 is revocable."""
-    from r2u_rec.vision.cnn import cnn
-    from r2u_rec.vision.load import load_images
+    """Quality is accuracy on validation images, settings are those of the trials on images."""
+    from r2u_rec.paper.image_arms import printed, repaired, split_of, task_of
+    from r2u_rec.paper.image_trial import problem_of, training_of
     from r2u_rec.vision.measure import accuracy
-    from r2u_rec.vision.task import ImageTask
 
-    seed, epochs = int(spec["seed"]), int(spec["epochs"])
-    parts = load_images(str(spec["data"]), spec.get("path"), seed=seed)
-    some = stream(seed, "cost").permutation(parts.train.ids)[: int(spec["n_train"])]
-    records = parts.train.keep(np.sort(some))
-    forget = records.ids_of_classes([0])
-    split = Split(forget, np.setdiff1d(records.ids, forget), forget[:0])
-    n = int(spec.get("n_inner", 16))
-    repaired = Preparation(
-        alpha=float(spec.get("alpha", 1e-3)), geometry="sign", bound="chance", delta=True, normalised_weights=True, n_forget=n, n_retain=n,
-        epochs=max(1, round(float(spec.get("prepare_share", 0.2)) * epochs)),
-    )  # fmt: skip
-    literal = Preparation(alpha=1e-5, n_forget=n, n_retain=n, allow_divergence=True)
-    training = Training(
-        epochs=epochs, batch_size=int(spec.get("batch_size", 64)), lr=float(spec.get("lr", IMAGE_LR)), device=str(spec.get("device", "cpu"))
-    )
-    return Subject(ImageTask(cnn()), records, split, training, lambda model: accuracy(model, parts.validation), repaired, literal, seed)
+    problem = problem_of(spec)
+    split = split_of(problem.train.ids, problem.revocable)
+
+    def quality(model: nn.Module) -> float:
+        kept, lost = problem.validation_retain, problem.validation_forget
+        return (len(kept) * accuracy(model, kept) + len(lost) * accuracy(model, lost)) / (len(kept) + len(lost))
+
+    settings = repaired(spec), printed({**spec, "arm": "literal"})
+    return Subject(task_of(spec, problem), problem.train, split, training_of(spec), quality, *settings, int(spec["seed"]))

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from r2u_rec.paper.experiment import Experiment, Rows, Spec
+from r2u_rec.paper.image_arms import SETTINGS
+from r2u_rec.paper.image_plans import class_of, spec_of
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_curves import of
 from r2u_rec.paper.text_judge import MODELS, said
@@ -23,7 +25,10 @@ def plan(preset: Preset) -> list[Spec]:
     specs: list[Spec] = []
     for seed in preset.seeds("fig9"):
         for data in listed(preset, "fig9", "images", ("mnist", "fashion-mnist")):
-            specs.append({"kind": "cost", "task": "image", "model": "cnn", "data": data, "seed": seed, **_own(preset, "image_")})
+            settings = {**preset.sections.get("image", {}), **_own(preset, "image_"), "data": data}
+            trial = spec_of(settings, arm="repaired", forget=[class_of(seed, data, preset.seed)], seed=seed)
+            literal = {key: settings[key] for key in SETTINGS["literal"]}
+            specs.append({**trial, **literal, "kind": "cost", "task": "image", "model": "cnn"})
         for corpus in listed(preset, "fig9", "corpora", ("muse-news", "kjv-bible", "enron")):
             for model in listed(preset, "fig9", "models", ("tiny-gpt2", "tiny-llama")):
                 own = {**preset.sections.get("text", {}), **_own(preset, "text_"), **CORPORA[corpus]}

@@ -75,20 +75,13 @@ def trained(spec: Mapping[str, Any], task: ImageTask, problem: Problem) -> tuple
         rows.append({"what": "training", "epoch": epoch + 1, **found})
         begun = time.process_time()
 
-    training = Training(
-        epochs=spec["epochs"],
-        batch_size=spec["batch_size"],
-        lr=spec["lr"],
-        schedule=spec["schedule"],
-        device=spec.get("device", "cpu"),
-    )
     trouble = ""
     try:
         fit_(
             model,
             task,
             problem.train,
-            training=training,
+            training=training_of(spec),
             seed=spec["seed"],
             step=step_of(spec, problem),
             validate=validate,
@@ -98,6 +91,17 @@ def trained(spec: Mapping[str, Any], task: ImageTask, problem: Problem) -> tuple
     except DivergenceError as error:
         trouble = str(error)
     return model, rows, trouble
+
+
+def training_of(spec: Mapping[str, Any]) -> Training:
+    """Returns the settings of the training that the spec names."""
+    return Training(
+        epochs=spec["epochs"],
+        batch_size=spec["batch_size"],
+        lr=spec["lr"],
+        schedule=spec["schedule"],
+        device=spec.get("device", "cpu"),
+    )
 
 
 def state(model: nn.Module, problem: Problem) -> dict[str, Any]:

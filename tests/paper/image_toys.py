@@ -39,6 +39,7 @@ SETTINGS: dict[str, Any] = {
     "lambda1": 2.0,
     "lambda3": 4.0,
     "every": 1,
+    "warmup": 0.5,
     "loss_share": 0.01,
 }
 PRESET = Preset(
