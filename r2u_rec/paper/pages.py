@@ -85,7 +85,7 @@ def _part(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "caption": f"{record['caption']} {_trials(n, record['n_planned'], record['seeds'])}",
         "claims": [_claim(claim) for claim in verdict["claims"]] if verdict else [],
         "excluded": [
-            f"{each['name']}: {each['figure']} {_figure(each)} against {each['standard']:.4g} of standard training"
+            f"{each['name']}: {each['figure']} {figure_of(each)} against {each['standard']:.4g} of standard training"
             for each in (verdict["excluded"] if verdict else [])
         ],
         "targets": verdict["targets"] if verdict else [],
@@ -106,17 +106,17 @@ def _part(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def _claim(claim: Mapping[str, Any]) -> dict[str, Any]:
     against = claim["against"]
-    beside = "" if against is None else f"{against['name']} {_figure(against)}"
+    beside = "" if against is None else f"{against['name']} {figure_of(against)}"
     findings = []
     for finding in claim["findings"]:
         tests = finding["tests"]
         findings.append(
             {
                 "settings": SETTINGS.get(finding["settings"], finding["settings"]),
-                "measured": _figure(finding["side"]),
+                "measured": figure_of(finding["side"]),
                 "against": beside,
-                "one_tailed": "–" if tests is None else _p(tests["one_tailed"]),
-                "two_sided": "–" if tests is None else _p(tests["two_sided"]),
+                "one_tailed": "–" if tests is None else p_value(tests["one_tailed"]),
+                "two_sided": "–" if tests is None else p_value(tests["two_sided"]),
                 "test": "" if tests is None else f"{tests['kind']}, n = {tests['n']}",
                 "outcome": finding["outcome"],
                 "why": finding["why"],
@@ -125,7 +125,7 @@ def _claim(claim: Mapping[str, Any]) -> dict[str, Any]:
     return {"statement": claim["statement"], "paper": claim["paper"], "unit": claim["unit"], "findings": findings}
 
 
-def _figure(side: Mapping[str, Any]) -> str:
+def figure_of(side: Mapping[str, Any]) -> str:
     """Mean, spread and n of a side."""
     if side["mean"] is None:
         return "no figure"
@@ -133,7 +133,7 @@ def _figure(side: Mapping[str, Any]) -> str:
     return f"{side['mean']:.4g}{spread} (n = {side['n']})"
 
 
-def _p(value: float | None) -> str:
+def p_value(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.2g}"

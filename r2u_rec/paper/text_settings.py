@@ -41,8 +41,8 @@ class TextSettings:
             weights do. n_general: blocks of them. general_epochs, general_batch, general_lr, general_seed: of that.
         arm: see `text_arms`. seed: of everything else.
         epochs, batch_size, lr, accumulate, precision: of the fine-tuning.
-        alpha, lambda0 to lambda3, n_inner, prepare_share, warmup, geometry: of the repaired arm and its controls (`core.Preparation`); the last
-            share of the epochs prepares. literal_alpha, literal_lambda1, literal_lambda3, literal_n_inner: of the paper's form.
+        alpha, lambda0 to lambda3, n_inner, prepare_share, warmup, geometry: of the repaired arm and its controls (`core.Preparation`); the
+            last share of the epochs prepares. literal_alpha, literal_lambda1, literal_lambda3, literal_n_inner: of the paper's form.
         noise_multiplier, clip: of DP-SGD.
         unlearners: ascent, bounded, npo; each starts from the same trained model. unlearn_steps: at most. unlearn_lr,
             unlearn_batch: of Adam. npo_beta: see `NegativePreference`. stop_loss: nats of mean forget loss at which the curve ends, 0 for

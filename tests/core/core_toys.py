@@ -148,7 +148,9 @@ def split_of(records: Any, n_forget: int = 10, n_recovery: int = 6) -> Split:
     return Split(ids[:n_forget], ids[n_forget:], ids[-n_recovery:])
 
 
-def step_input(task: Any, records: Any, *, seed: int = 3, n_ids: int = 16, epoch: int = 0, index: int = 0, n_steps: int = 1, model: Any = None) -> StepInput:
+def step_input(
+    task: Any, records: Any, *, seed: int = 3, n_ids: int = 16, epoch: int = 0, index: int = 0, n_steps: int = 1, model: Any = None
+) -> StepInput:
     rng = np.random.default_rng(seed)
     model = task.model(records, seed=seed) if model is None else model
     ids = rng.permutation(records.ids)[:n_ids]

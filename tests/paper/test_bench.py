@@ -10,6 +10,7 @@ from paper_toys import FAILING, NOWHERE, PRESET, TOY, UNDRAWN, spec
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.paper.bench import planned, run_bench
+from r2u_rec.paper.digest import MARK, digest, main, rewritten
 from r2u_rec.paper.pages import INDEX, write_page
 from r2u_rec.paper.record import read_record, read_records
 from r2u_rec.report import read_benchmark
@@ -151,3 +152,20 @@ def test_a_draw_that_writes_no_picture_is_told(tmp_path):
 def test_an_experiment_that_could_not_be_read_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
         replace(TOY, **change)
+
+
+def test_the_digest_says_claims_outcomes_targets_and_what_is_missing_and_keeps_what_is_written_by_hand(bench, tmp_path):
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "toy.png").write_bytes(b"")
+    made = digest(read_records(bench[0]), tmp_path / "paper")
+    assert "(paper/toy.png)" in made
+    assert "(paper/undrawn.png)" not in made
+    rows = [line.split(" | ") for line in made.splitlines() if "| the repaired settings |" in line]
+    assert ("24.5 ± 0.707 (n = 2)", "agrees |") in [(row[3], row[-1]) for row in rows]
+    assert "not to be had" in made
+    path = tmp_path / "paper.md"
+    path.write_text(f"By hand.\n\n{MARK}of old")
+    assert main([str(path), str(bench[0])]) == 0
+    assert path.read_text() == f"By hand.\n\n{MARK}\n{made}"
+    with pytest.raises(ValueError, match="there is no line"):
+        rewritten("By hand.", made)
