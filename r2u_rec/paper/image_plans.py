@@ -11,7 +11,8 @@ from r2u_rec.paper.image_arms import NAMES, SETTINGS
 from r2u_rec.paper.preset import Preset
 
 COMMON = (
-    "data", "n_train", "n_test", "epochs", "batch_size", "lr", "schedule", "ascent_steps", "ascent_lr", "ascent_batch", "ascent_every",
+    "data", "n_train", "n_test", "epochs", "batch_size", "lr", "schedule", "average_share",
+    "ascent_steps", "ascent_lr", "ascent_batch", "ascent_every",
 )  # fmt: skip
 """The settings that every image trial reads."""
 

@@ -100,6 +100,7 @@ def training_of(spec: Mapping[str, Any]) -> Training:
         batch_size=spec["batch_size"],
         lr=spec["lr"],
         schedule=spec["schedule"],
+        average_share=spec["average_share"],
         device=spec.get("device", "cpu"),
     )
 

@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "ascent_steps": 80,
     "ascent_lr": 3e-4,
     "ascent_batch": 16,
+    "average_share": 0.0,
     "ascent_every": 5,
     "reweight": 0.5,
     "noise": 0.3,
