@@ -60,6 +60,7 @@ def judge_efficiency(rows: Rows) -> Verdict:
         "above zero; the figures stand beside the controls.",
         "Before unlearning every baseline must hold 95 % of standard training's forget accuracy; those that do not have forgotten "
         "already and are excluded. The paper calls the accuracies before unlearning comparable for all methods.",
+        *_not_run(rows),
         *_controls(rows),
     )
     return Verdict(tuple(claims), tuple(excluded), tuple(targets), notes)
@@ -154,6 +155,17 @@ def _targets(rows: Rows, kept: list[str]) -> list[Target]:
     if times.mean is not None:
         found.append(Target("whole training at most 1.2 times standard in time", f"{told(times, 2)} times", times.mean <= 1.2))
     return found
+
+
+def _not_run(rows: Rows) -> list[str]:
+    """Returns which baselines a set lacks by the preset's choice, a sentence a set."""
+    said = []
+    for data in sets_of(rows):
+        there = {row["arm"] for row in of(rows, "summary", data=data)}
+        lacking = [NAMES[arm] for arm in BASELINES if arm not in there]
+        if lacking:
+            said.append(f"{TITLES[data]}: not run with this preset: {', '.join(lacking)}; the best baseline is the best of the others.")
+    return said
 
 
 def _controls(rows: Rows) -> list[str]:

@@ -62,15 +62,17 @@ def class_of(seed: int, data: str, first: int) -> int:
 def trials(preset: Preset, experiment: str, arms: Sequence[str], **over: Any) -> list[dict[str, Any]]:
     """Returns the specs of an experiment: each seed its class, each class each arm, on each of its sets.
 
-    An arm that the preset's `few` names for the experiment has only the first `few_trials` seeds, on the first set alone.
+    An arm that the preset's `few` names for the experiment has only the first `few_trials` seeds, on the first set alone; one that
+    `first_set` names has all seeds, on the first set alone.
     """
     settings = preset.section("image", experiment)
     sets = settings["data"] if isinstance(settings["data"], list) else [settings["data"]]
-    few = settings.get("few", ())
+    few, first = settings.get("few", ()), settings.get("first_set", ())
     return [
         spec_of({**settings, "data": data}, arm=arm, forget=[class_of(seed, data, preset.seed)], seed=seed, **over)
         for data in sets
         for i, seed in enumerate(preset.seeds(experiment))
         for arm in arms
-        if arm not in few or (i < settings["few_trials"] and data == sets[0])
+        if data == sets[0] or arm not in (*few, *first)
+        if arm not in few or i < settings["few_trials"]
     ]

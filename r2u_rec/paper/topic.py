@@ -76,9 +76,7 @@ def _targets(rows: Rows, found: Rows) -> tuple[Target, ...]:
         targets.append(Target(f"No worse before unlearning (within {HARM} nats on held-out documents)", text, worse <= HARM))
     if seconds["standard"].mean and seconds["repaired"].mean is not None:
         ratio = seconds["repaired"].mean / seconds["standard"].mean
-        targets.append(
-            Target("Whole training at most 1.3 times as long", f"{ratio:.2f} times, trials side by side on a shared machine", ratio <= 1.3)
-        )
+        targets.append(Target("Whole training at most 1.3 times as long", f"{ratio:.2f} times in processor time", ratio <= 1.3))
     return tuple(targets)
 
 

@@ -47,7 +47,13 @@ PRESET = Preset(
     "toy",
     {"image": SETTINGS},
     {
-        "fig3": {"trials": 2, "data": ["mnist", "fashion-mnist"], "few": ["literal", "random"], "few_trials": 1},
+        "fig3": {
+            "trials": 2,
+            "data": ["mnist", "fashion-mnist"],
+            "few": ["literal", "random"],
+            "few_trials": 1,
+            "first_set": ["reweighted"],
+        },
         "fig8": {"trials": 2, "durations": [1, 4]},
         "fig10": {"trials": 3, "overlaps": [0.0, 0.2]},
         "fig12": {"trials": 2, "diversities": [1, 2]},

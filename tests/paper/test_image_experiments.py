@@ -57,9 +57,17 @@ def test_figures_with_the_settings_of_figure_3_share_its_trials():
 def test_arms_that_run_few_trials_run_on_the_first_set_alone():
     specs = fig3.FIG3.plan(PRESET)
     assert {(s["data"], s["seed"]) for s in specs if s["arm"] == "random"} == {("mnist", 900)}
+    assert {(s["data"], s["seed"]) for s in specs if s["arm"] == "reweighted"} == {("mnist", 900), ("mnist", 901)}
     assert {(s["data"], s["seed"]) for s in specs if s["arm"] == "phased"} == {
         (data, seed) for data in ("mnist", "fashion-mnist") for seed in (900, 901)
     }
+
+
+def test_baselines_that_were_not_run_on_a_set_are_named_there():
+    notes = fig3.FIG3.judge(rows_of(fig3.FIG3)).notes
+    assert [note for note in notes if "not run with" in note] == [
+        "Fashion-MNIST: not run with this preset: Re-weighted; the best baseline is the best of the others."
+    ]
 
 
 def test_a_faster_prepared_model_agrees_and_reaches_the_targets():
