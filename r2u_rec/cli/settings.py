@@ -98,6 +98,7 @@ class PrepareSettings:
     order: int = setting(1, "1: first order, 2: exact", "Ready2Unlearn, Algorithm 1")
     last_share: float = setting(0.25, "share of the epochs, the last ones, that prepare", MEASURED)
     every: int = setting(1, "only every k-th of their steps prepares")
+    warmup: float = setting(0.0, "epochs over which lambda0 to lambda2 grow from 0 where preparation begins")
     request_share: float | None = setting(0.3, "simulated requests: share of the revocable users; null: n_forget at random", MEASURED)
     n_forget: int | None = setting(2048, "interactions of x_f; null: the whole simulated request", MEASURED)
     n_retain: int = setting(2048, "interactions of x_r", MEASURED)
