@@ -14,11 +14,11 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 
 
-def fingerprint(training: Any, seed: int, ids: Ids, kind: str = "") -> str:
-    """Returns what a checkpoint is bound to: the loop's settings, the seed, the records and the kind of step, as one hash."""
+def fingerprint(training: Any, seed: int, ids: Ids, kind: str = "", n_processes: int = 1) -> str:
+    """Returns what a checkpoint is bound to: the loop's settings, the seed, the records, the kind of step, the processes, in one hash."""
     settings = asdict(training) if is_dataclass(training) and not isinstance(training, type) else training
     settings = {k: v for k, v in settings.items() if k != "checkpoint_seconds"}
-    return digest((sorted(settings.items()), seed, kind), ids)
+    return digest((sorted(settings.items()), seed, kind, n_processes), ids)
 
 
 def write_checkpoint(path: Path, mark: str, state: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
+from r2u_rec.core.parallel import Processes
 from r2u_rec.core.step import Step, StepInput, Terms, objective
 from r2u_rec.errors import CapabilityError, SettingsError
 
@@ -54,7 +55,7 @@ def private(
 
     Raises:
         SettingsError: a setting out of range; in a step, a batch of `fit_` larger than `batch_size`.
-        CapabilityError: in a step, batch normalisation, sparse tables, or what vmap refuses.
+        CapabilityError: in a step, batch normalisation, sparse tables, several processes, or what vmap refuses.
 
     Source: Abadi et al. (2016), Algorithm 1.
     """
@@ -68,6 +69,10 @@ def private(
 
     def step(s: StepInput) -> Terms:
         refuse_what_mixes(s.model)
+        if (size := Processes.now().size) > 1:
+            raise CapabilityError(
+                f"DP-SGD in {size} processes would average {size} noises, less than was accounted for: train in one process"
+            )
         if len(s.ids) > batch_size:
             raise SettingsError(f"private got batch_size={batch_size}, and a batch of {len(s.ids)}: give both the Training's batch_size")
         if sampling == "poisson":

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from r2u_rec.core.checkpoint import fingerprint, read_checkpoint, remove_checkpoint, write_checkpoint
 from r2u_rec.core.interrupt import quiet_interrupt
+from r2u_rec.core.parallel import Processes
 from r2u_rec.core.progress import Progress
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.running import Position, Running, kind_of
@@ -120,6 +121,10 @@ def fit_(
     A finished fit deletes its checkpoint: it would outlive the records it was computed from. A task's own randomness beside
     `rng` (dropout) is torch's, seeded at each step; the caller's global state comes back.
 
+    Where torch.distributed has been initialised (`torchrun`), its processes train together: each takes its part of every batch and, in
+    prepared steps, draws samples of its own; gradients are averaged. All validate; the first alone shows progress and writes checkpoints,
+    which belong to the number of processes too. Every process calls with the same arguments.
+
     Args:
         model: trained in place; left in eval mode, on `training.device`, without gradients.
         step: adds gradients and returns terms; see `core.strategies` and `core.ready2unlearn`.
@@ -131,23 +136,26 @@ def fit_(
     Raises:
         DivergenceError: a term, a validation value or, at the end of an epoch, a parameter is not finite; names which, and where.
         SettingsError: no records, patience without validate, or a checkpoint of another run.
+        CapabilityError: several processes and a model with sparse gradients.
         KeyboardInterrupt: after the checkpoint was written.
     """
     if len(records) == 0:
         raise SettingsError("there are 0 records to train on: check the filter or the split")
     if training.patience is not None and validate is None:
         raise SettingsError(f"patience={training.patience} needs validate: pass a function of the model, or patience=None")
-    model.to(torch.device(training.device))
+    device, processes = torch.device(training.device), Processes.now()
+    model.to(device)
+    processes.same_([*model.parameters(), *model.buffers()])
     average_from = training.epochs - round(training.average_share * training.epochs)
     average = AveragedModel(model) if average_from < training.epochs else None
     run = Running(model, _optimizer(model, training), average, step, Position())
-    at, mark = run.at, fingerprint(training, seed, records.ids, kind_of(step))
+    at, mark = run.at, fingerprint(training, seed, records.ids, kind_of(step), processes.size)
     if checkpoint is not None and checkpoint.exists():
         run.load_state_dict(read_checkpoint(checkpoint, mark))
     n_steps = math.ceil(len(records) / training.batch_size)
     saved = time.monotonic()
     with (
-        Progress(training.epochs * n_steps, len(records), label, progress) as bar,
+        Progress(training.epochs * n_steps, len(records), label, progress if processes.first else False) as bar,
         quiet_interrupt() as interrupted,
         torch.random.fork_rng([]),
     ):
@@ -155,10 +163,13 @@ def fit_(
         def pause() -> None:
             """Saves when it is time, and stops when Ctrl-C was pressed."""
             nonlocal saved
-            if checkpoint is not None and (interrupted() or time.monotonic() - saved >= training.checkpoint_seconds):
+            stopped = processes.any(interrupted(), device)
+            due = stopped or time.monotonic() - saved >= training.checkpoint_seconds
+            if checkpoint is not None and processes.first and due:
                 write_checkpoint(checkpoint, mark, run.state_dict())
                 saved = time.monotonic()
-            if interrupted():
+            if stopped:
+                processes.wait()  # for the checkpoint
                 raise KeyboardInterrupt(
                     f"stopped at epoch {at.epoch}, step {at.index}" + (f"; resume from {checkpoint}" if checkpoint else "")
                 )
@@ -171,14 +182,16 @@ def fit_(
             while at.index < n_steps:
                 begun = time.perf_counter()
                 ids = order[at.index * training.batch_size : (at.index + 1) * training.batch_size]
-                terms = _step(run, task, records, ids, training, n_steps, seed)
+                terms = _step(run, task, records, processes.share(ids), training, n_steps, seed, processes)
                 whole = at.index % training.accumulate == 0 or at.index == n_steps
                 if whole:
+                    processes.mean_gradients_(model)
                     _apply(model, run.optimizer, (at.index - 1) % training.accumulate + 1)
                 at.seconds += time.perf_counter() - begun
                 bar.advance(terms.get("loss", math.nan), len(ids))
                 if whole:
                     pause()
+            processes.same_(model.buffers())
             _refuse_broken(model, at.epoch, training.lr)
             row = at.close_epoch(len(records))
             averaging = average is not None and at.epoch > average_from
@@ -192,7 +205,7 @@ def fit_(
                 at.judge(row["validation"], judged, keep=training.patience is not None)
             for callback in callbacks:
                 callback(at.epoch - 1, judged, row)
-            if interrupted():
+            if processes.any(interrupted(), device):
                 pause()
     if at.best_model is not None:
         model.load_state_dict(at.best_model)
@@ -200,26 +213,28 @@ def fit_(
         model.load_state_dict(average.module.state_dict())
     run.optimizer.zero_grad(set_to_none=True)
     model.eval()
-    if checkpoint is not None:
+    if checkpoint is not None and processes.first:
         remove_checkpoint(checkpoint)
     return History(at.rows, "early" if at.epoch < training.epochs else "completed", at.steps)
 
 
-def _step(run: Running, task: Any, records: Any, ids: Ids, training: Training, n_steps: int, seed: int) -> dict[str, float]:
-    """Adds the gradients of one step and returns its terms as numbers; DivergenceError when one is not finite."""
+def _step(
+    run: Running, task: Any, records: Any, ids: Ids, training: Training, n_steps: int, seed: int, processes: Processes
+) -> dict[str, float]:
+    """Adds the gradients of one step and returns its terms as numbers; DivergenceError when one is not finite in any process."""
     at, device = run.at, torch.device(training.device)
-    rng = stream(seed, "step", at.epoch, at.index)
+    rng = stream(seed, "step", at.epoch, at.index, *([] if processes.first else [processes.rank]))
     torch.manual_seed(int(rng.integers(2**62)))
     autocast = torch.autocast(device.type, torch.bfloat16) if training.precision == "bfloat16" else nullcontext()
     with autocast:
         found = run.step(StepInput(run.model, task, records, ids, rng, at.epoch, training.epochs, at.index, n_steps, device))
     terms = {name: float(value) for name, value in found.items()}
-    for name, value in terms.items():
-        if not math.isfinite(value):
-            raise DivergenceError(
-                f"term {name!r} is {value} at epoch {at.epoch}, step {at.index} (lr {training.lr:g}): lower the learning rate "
-                "or bound the term; the model is not usable"
-            )
+    broken = [f"{name!r} is {value}" for name, value in terms.items() if not math.isfinite(value)]
+    if processes.any(bool(broken), device):
+        raise DivergenceError(
+            f"term {broken[0] if broken else 'of another process is not finite'} at epoch {at.epoch}, step {at.index} "
+            f"(lr {training.lr:g}): lower the learning rate or bound the term; the model is not usable"
+        )
     at.note(terms)
     return terms
 
