@@ -8,7 +8,7 @@ from r2u_rec.paper.experiment import Experiment, Rows, Spec
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_arms import NAMES
 from r2u_rec.paper.text_curves import ahead, drawn, forgotten, of, references
-from r2u_rec.paper.text_judge import MODELS, arm_side, best_arm, chosen, comparable_arms, pairs
+from r2u_rec.paper.text_judge import MODELS, arm_side, best_arm, chosen, comparable_arms, fair, pairs
 from r2u_rec.paper.text_plans import listed, text_spec
 from r2u_rec.paper.verdict import Claim, Excluded, Verdict, claim
 
@@ -40,7 +40,7 @@ def judge(rows: Rows) -> Verdict:
         found = of(forgotten(mine), unlearner="ascent")
         kept, lost = comparable_arms(found, where=f", {where}")
         excluded += lost
-        claims.append(_steps(found, kept, where))
+        claims.append(_steps(mine, found, kept, where))
         claims += [_crossing(mine, kept, where, arm) for arm in ("literal", "repaired") if of(mine, arm=arm)]
         reference = [float(row["forget_loss"]) for row in references(mine).values()]
         sizes = [row["n_parameters"] for row in of(mine, what="trained") if row.get("n_parameters")]
@@ -66,7 +66,7 @@ def _crossing(mine: Rows, kept: list[str], where: str, arm: str) -> Claim:
     """The paper's own comparison, at the step where the prepared model first crosses 20."""
     then = ahead(mine, arm, kept, DESTROYED)
     rival = best_arm(then, kept, "loss_then", least=False)
-    found = arm_side(then, arm, "loss_then") if of(then, arm=arm) else None
+    found = fair(arm_side(then, arm, "loss_then"), mine, arm=arm) if of(then, arm=arm) else None
     return claim(
         f"{where}, {arm} settings: when Ready2Unlearn first crosses a forget loss of 20, it is higher than the best baseline's",
         paper="higher, p < 1e-7, 10 trials", unit="nats of forget loss",
@@ -75,13 +75,13 @@ def _crossing(mine: Rows, kept: list[str], where: str, arm: str) -> Claim:
     )  # fmt: skip
 
 
-def _steps(found: Rows, kept: list[str], where: str) -> Claim:
+def _steps(mine: Rows, found: Rows, kept: list[str], where: str) -> Claim:
     rival = best_arm(found, kept, "step")
     return claim(
         f"{where}: Ready2Unlearn reaches the loss of a retrained model in fewer steps than the best comparable baseline",
         paper="fewer ascent steps to noticeable unlearning", unit="ascent steps",
-        literal=arm_side(found, "literal", "step") if of(found, arm="literal") else None,
-        repaired=arm_side(found, "repaired", "step") if of(found, arm="repaired") else None,
+        literal=fair(arm_side(found, "literal", "step"), mine, arm="literal") if of(found, arm="literal") else None,
+        repaired=fair(arm_side(found, "repaired", "step"), mine, arm="repaired") if of(found, arm="repaired") else None,
         against=None if rival is None else arm_side(found, rival, "step"), better="less",
     )  # fmt: skip
 

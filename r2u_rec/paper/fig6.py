@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from r2u_rec.paper.experiment import Experiment, Rows, Spec
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_curves import of
-from r2u_rec.paper.text_judge import MODELS, said
+from r2u_rec.paper.text_judge import MODELS, fair, said
 from r2u_rec.paper.text_plans import ENRON, ENRON_MODELS, enron_spec, listed
 from r2u_rec.paper.verdict import Claim, Side, Verdict, claim, side
 
@@ -53,18 +54,22 @@ def recovered_side(rows: Rows, way: str, model: str, figure: str = "forget_loss"
     return side(WAYS[way], of(rows, what="recovered", recovery=0), figure, way=way, model=model)
 
 
+def _fair_side(rows: Rows, model: str, way: str) -> Side:
+    return fair(recovered_side(rows, way, model), of(rows, model=model), way=way)
+
+
 def judge(rows: Rows) -> Verdict:
     every = with_way(rows)
     claims: list[Claim] = []
     notes: list[str] = []
     for model in dict.fromkeys(row["model"] for row in every):
         name = MODELS.get(model, model)
+        told = functools.partial(_fair_side, every, model)
         claims.append(
             claim(
                 f"{name}: after recovery the prepared model keeps a higher forget loss than standard training",
                 paper="significantly larger at epoch 70, p < 1e-12, 10 trials", unit="nats of forget loss",
-                literal=recovered_side(every, "literal", model), repaired=recovered_side(every, "with", model),
-                against=recovered_side(every, "standard", model), better="greater",
+                literal=told("literal"), repaired=told("with"), against=told("standard"), better="greater",
             )
         )  # fmt: skip
         claims.append(

@@ -8,7 +8,7 @@ from r2u_rec.paper.experiment import Experiment, Rows, Spec
 from r2u_rec.paper.fig6 import RESILIENCE, WAYS, with_way
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_curves import of
-from r2u_rec.paper.text_judge import said
+from r2u_rec.paper.text_judge import fair, said
 from r2u_rec.paper.text_plans import enron_spec
 from r2u_rec.paper.verdict import Side, Verdict, claim, side
 
@@ -21,7 +21,7 @@ def plan(preset: Preset) -> list[Spec]:
 
 def judge(rows: Rows) -> Verdict:
     ends = [row for row in with_way(rows) if row["what"] == "unlearned" and row.get("unlearner") == "ascent"]
-    gaps = {way: _gap(ends, way) for way in ("standard", "with", "literal")}
+    gaps = {way: fair(_gap(ends, way), with_way(rows), way=way) for way in ("standard", "with", "literal")}
     before = {way: _gap(of(with_way(rows), what="trained"), way) for way in ("standard", "with", "retrained")}
     return Verdict(
         (

@@ -8,7 +8,7 @@ from r2u_rec.paper.experiment import Experiment, Rows, Spec
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_arms import NAMES
 from r2u_rec.paper.text_curves import drawn, forgotten, of, references
-from r2u_rec.paper.text_judge import arm_side, said
+from r2u_rec.paper.text_judge import arm_side, fair, said
 from r2u_rec.paper.text_plans import enron_spec
 from r2u_rec.paper.verdict import Claim, Verdict, claim
 
@@ -24,10 +24,11 @@ def plan(preset: Preset) -> list[Spec]:
 def judge(rows: Rows) -> Verdict:
     mine = [row for row in rows if row["arm"] not in ("repaired",) or not row["lambda2"]]
     found = of(forgotten(mine), unlearner="ascent")
+    prepared = {figure: fair(arm_side(found, "repaired", figure), mine, arm="repaired") for figure in ("step", *FIGURES)}
     claims: list[Claim] = [
         claim(
             "Fewer steps to the loss of a retrained model than standard training", paper="fewer, for random documents", unit="ascent steps",
-            repaired=arm_side(found, "repaired", "step"), against=arm_side(found, "standard", "step"), better="less",
+            repaired=prepared["step"], against=arm_side(found, "standard", "step"), better="less",
         )
     ]  # fmt: skip
     for figure, what in FIGURES.items():
@@ -35,7 +36,7 @@ def judge(rows: Rows) -> Verdict:
             claims.append(
                 claim(
                     f"At equal forget loss, lower loss on {what} than {NAMES[other]}", paper="no such comparison", unit="nats",
-                    repaired=arm_side(found, "repaired", figure), against=arm_side(found, other, figure), better="less",
+                    repaired=prepared[figure], against=arm_side(found, other, figure), better="less",
                 )
             )  # fmt: skip
     return Verdict(tuple(claims), notes=(*_auc(mine, found), NOTE))

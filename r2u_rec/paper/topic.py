@@ -9,7 +9,7 @@ from r2u_rec.paper.experiment import Experiment, Rows, Spec
 from r2u_rec.paper.preset import Preset
 from r2u_rec.paper.text_arms import NAMES
 from r2u_rec.paper.text_curves import drawn, forgotten, of, references
-from r2u_rec.paper.text_judge import arm_side, best_arm, comparable_arms, ratio_target, said
+from r2u_rec.paper.text_judge import arm_side, best_arm, comparable_arms, fair, ratio_target, said
 from r2u_rec.paper.text_plans import listed, text_spec
 from r2u_rec.paper.verdict import Claim, Target, Verdict, claim
 
@@ -33,7 +33,8 @@ def judge(rows: Rows) -> Verdict:
     every = forgotten(rows)
     found = of(every, unlearner="ascent")
     kept, lost = comparable_arms(found)
-    prepared, standard, control, random = (arm_side(found, arm, "step") for arm in ("repaired", "standard", "alpha0", "random"))
+    standard, control, random = (arm_side(found, arm, "step") for arm in ("standard", "alpha0", "random"))
+    prepared = fair(arm_side(found, "repaired", "step"), rows, arm="repaired")
     rival = best_arm(found, kept, "step")
     claims: list[Claim] = []
     for arm, other in (("standard", standard), ("alpha0", control), ("random", random)):

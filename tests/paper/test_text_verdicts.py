@@ -11,6 +11,7 @@ from r2u_rec.paper.cost_trial import Measured, rows_of
 from r2u_rec.paper.cost_trial import run as cost
 from r2u_rec.paper.preset import Preset, load_preset
 from r2u_rec.paper.text_curves import ahead, at_level, at_step, drawn, forgotten
+from r2u_rec.paper.text_judge import arm_side, fair
 from r2u_rec.paper.text_plans import enron_spec, text_spec
 from r2u_rec.paper.text_settings import text_settings
 from r2u_rec.paper.trials import trial_key
@@ -182,3 +183,13 @@ def test_figure_9_tells_the_overhead_in_percent_and_draws_it(tmp_path):
 def test_a_cost_trial_of_no_known_task_is_refused():
     with pytest.raises(SettingsError, match="task must be one of text, image, got 'sound'"):
         cost({"kind": "cost", "task": "sound"})
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"), [(1.7, ""), (1.9, "before unlearning it knows 3.10 nats of D_f, 78% of standard training's 4.00")]
+)
+def test_a_way_to_train_that_learned_too_little_is_compared_no_more_than_a_baseline(loss, told):
+    rows = [row for seed in range(3) for row in (retrained(5.0, seed), trained("standard", 1.0, seed), trained("repaired", loss, seed))]
+    spoiled = fair(arm_side(rows, "repaired", "forget_loss"), rows, arm="repaired").spoiled
+    assert spoiled.startswith(told)
+    assert bool(spoiled) is bool(told)
