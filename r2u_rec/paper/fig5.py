@@ -19,14 +19,20 @@ ARMS = ("standard", "phased", "dp-sgd", "goldfish", "neftune", "literal", "repai
 
 
 def plan(preset: Preset) -> list[Spec]:
-    """Every model on every corpus with every arm; the retrained ones first, as all others are read against them."""
+    """Every model on every corpus with every arm; the retrained ones first, as all others are read against them.
+
+    Arms that the preset's `first_model` names have the first model alone.
+    """
     arms = listed(preset, "fig5", "arms", ARMS)
+    models = listed(preset, "fig5", "models", ("tiny-gpt2", "tiny-llama"))
+    first = preset.of("fig5").get("first_model", ())
     return [
         text_spec(preset, "fig5", corpus, arm, seed, model=model)
         for seed in preset.seeds("fig5")
         for corpus in listed(preset, "fig5", "corpora", ("muse-news", "kjv-bible"))
-        for model in listed(preset, "fig5", "models", ("tiny-gpt2", "tiny-llama"))
+        for model in models
         for arm in sorted(arms, key=lambda each: each != "retrained")
+        if model == models[0] or arm not in first
     ]
 
 
@@ -43,6 +49,9 @@ def judge(rows: Rows) -> Verdict:
         claims.append(_steps(mine, found, kept, where))
         claims += [_crossing(mine, kept, where, arm) for arm in ("literal", "repaired") if of(mine, arm=arm)]
         reference = [float(row["forget_loss"]) for row in references(mine).values()]
+        lacking = [NAMES[arm] for arm in ARMS if not of(mine, arm=arm)]
+        if lacking:
+            notes.append(f"{where}: not run with this preset: {', '.join(lacking)}.")
         sizes = [row["n_parameters"] for row in of(mine, what="trained") if row.get("n_parameters")]
         if sizes:
             notes.append(f"{where}: {max(sizes) / 1e6:.2f} million parameters.")

@@ -30,7 +30,7 @@ CORPORA: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """Name in a preset -> roles. A start is pretrained on other data than it is fine-tuned on."""
 
-ONLY_PLAN = ("corpora", "models", "arms")
+ONLY_PLAN = ("corpora", "models", "arms", "first_model")
 """Keys of an experiment's section that say which trials there are, and are no settings of one."""
 
 ENRON = "fig6"

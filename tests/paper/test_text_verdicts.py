@@ -145,6 +145,15 @@ def test_experiments_on_the_e_mails_share_their_trials():
     assert {trial_key(spec) for spec in table4.plan(preset) if spec["arm"] != "repaired"} <= shared
 
 
+def test_arms_of_the_first_model_are_not_run_on_the_others_and_the_page_says_so():
+    preset = Preset("own", experiments={"fig5": {"trials": 1, "models": ["tiny-gpt2", "tiny-llama"], "first_model": ["phased"]}})
+    specs = [spec for spec in fig5.plan(preset) if spec["data"] == "muse-news"]
+    assert [spec["model"] for spec in specs if spec["arm"] == "phased"] == ["tiny-gpt2"]
+    assert [spec["model"] for spec in specs if spec["arm"] == "goldfish"] == ["tiny-gpt2", "tiny-llama"]
+    notes = fig5.judge([retrained(5.0), *curve("standard", [1.0, 6.0])]).notes
+    assert any(note.startswith("tiny GPT-2 on made: not run with this preset: phased, DP-SGD") for note in notes)
+
+
 def test_a_corpus_that_is_not_known_is_refused():
     with pytest.raises(SettingsError, match=r"unknown corpus 'news': there are bbc-news"):
         text_spec(Preset("own"), "fig5", "news", "standard", 0)
