@@ -74,6 +74,7 @@ def _efficiency_claims(rows: Rows, data: str, kept: list[str]) -> list[Claim]:
     broken = {arm: spoiled(rows, arm, base) for arm in ("literal", "literal-balanced")}
     literal = "literal" if not broken["literal"] else "literal-balanced"
     why = {"literal": "" if literal == "literal" else f"With x drawn half and half, because as printed {broken['literal'].rstrip('.')}."}
+    ran = bool(of(summaries, "summary", arm=literal))
     repaired = side(NAMES["repaired"], then, "forget_then", arm="repaired")
     fewer = {arm: side(NAMES[arm], summaries, "steps_to_half", arm=arm) for arm in ("standard", "repaired")}
     return [
@@ -81,7 +82,7 @@ def _efficiency_claims(rows: Rows, data: str, kept: list[str]) -> list[Claim]:
             f"{on}: forget accuracy at the step at which Ready2Unlearn first falls to chance lies below the best comparable baseline's",
             paper="p < 1e-17, 10 trials",
             unit="%",
-            literal=side(NAMES[literal], then, "forget_then", arm=literal, spoiled=broken[literal]),
+            literal=side(NAMES[literal], then, "forget_then", arm=literal, spoiled=broken[literal]) if ran else None,
             repaired=repaired,
             against=side(NAMES[rival], then, "forget_then", arm=rival),
             better="less",
@@ -91,7 +92,7 @@ def _efficiency_claims(rows: Rows, data: str, kept: list[str]) -> list[Claim]:
             f"{on}: fewer ascent steps to 50 % forget accuracy than standard training",
             paper="Ready2Unlearn at 50 % when the others are at about 75 %",
             unit="ascent steps",
-            literal=side(NAMES[literal], summaries, "steps_to_half", arm=literal, spoiled=broken[literal]),
+            literal=side(NAMES[literal], summaries, "steps_to_half", arm=literal, spoiled=broken[literal]) if ran else None,
             repaired=fewer["repaired"],
             against=fewer["standard"],
             better="less",
@@ -104,6 +105,8 @@ def _efficiency_claims(rows: Rows, data: str, kept: list[str]) -> list[Claim]:
 def _unharmed(rows: Rows, on: str, broken: Mapping[str, str]) -> Claim:
     findings = []
     for settings, arm in (("literal", "literal"), ("repaired", "repaired")):
+        if not of(rows, "summary", arm=arm):
+            continue
         found = differences(NAMES[arm], rows, "forget_before", arm, "standard")
         if settings == "literal" and broken["literal"]:
             found = Side(found.name, found.values, spoiled=broken["literal"])
@@ -186,18 +189,19 @@ def judge_retention(rows: Rows) -> Verdict:
     for data in sets_of(rows):
         mine = percent(of(rows, "summary", data=data), "retain_at_chance", "retain_before")
         base = side("standard", of(rows, "summary", data=data), "forget_before", arm="standard")
+        literal = side(
+            NAMES["literal-balanced"],
+            mine,
+            "retain_at_chance",
+            arm="literal-balanced",
+            spoiled=spoiled([row for row in rows if row["data"] == data], "literal-balanced", base),
+        )
         claims.append(
             claim(
                 f"{TITLES[data]}: more retain accuracy is left at chance than after standard training",
                 paper="p < 1e-14 on every class",
                 unit="%",
-                literal=side(
-                    NAMES["literal-balanced"],
-                    mine,
-                    "retain_at_chance",
-                    arm="literal-balanced",
-                    spoiled=spoiled([row for row in rows if row["data"] == data], "literal-balanced", base),
-                ),
+                literal=literal if of(mine, "summary", arm="literal-balanced") else None,
                 repaired=side(NAMES["repaired"], mine, "retain_at_chance", arm="repaired"),
                 against=side(NAMES["standard"], mine, "retain_at_chance", arm="standard"),
                 better="greater",
