@@ -72,21 +72,26 @@ def prepared(log: InteractionLog, n_forget: int, n_retain: int, seed: int) -> St
 def stepper(log: InteractionLog, step: Step, settings: dict[str, Any], seed: int) -> Callable[[], float]:
     """Returns a function that does one training step of a model of its own and returns its seconds."""
     task = RankingTask(matrix_factorization(settings["embedding_dim"]), reg=settings["reg"])
-    model = task.model(log, seed=seed).train()
-    optimizer = RowwiseAdam(model.parameters(), lr=2e-3)
+    log.free_ranks  # noqa: B018 - made once a fit, not once a step
+    return timed(task, log, step, settings["batch_size"], 2e-3, seed)
+
+
+def timed(task: Any, records: Any, step: Step, batch_size: int, lr: float, seed: int) -> Callable[[], float]:
+    """Returns a function that does one training step of a model of its own, pass after pass over the records, and returns its seconds."""
+    model = task.model(records, seed=seed).train()
+    optimizer = RowwiseAdam(model.parameters(), lr=lr)
     rng = np.random.default_rng(seed)
     batches = iter(())
-    log.free_ranks  # noqa: B018 - made once a fit, not once a step
 
     def one() -> float:
         nonlocal batches
         ids = next(batches, None)
         if ids is None:
-            n = len(log) // settings["batch_size"]
-            batches = iter(np.split(rng.permutation(log.ids)[: n * settings["batch_size"]], n))
+            n = len(records) // batch_size
+            batches = iter(np.split(rng.permutation(records.ids)[: n * batch_size], n))
             ids = next(batches)
         begun = time.perf_counter()
-        step(StepInput(model, task, log, ids, rng, 0, 1, 0, 1, torch.device("cpu")))
+        step(StepInput(model, task, records, ids, rng, 0, 1, 0, 1, torch.device("cpu")))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return time.perf_counter() - begun

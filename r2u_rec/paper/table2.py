@@ -83,7 +83,7 @@ def draw_weight(rows: Rows, path: Path) -> None:
 EXPERIMENT = Experiment(
     "table2",
     "The weight of the retain term",
-    caption="Accuracy on test images before and after ascent of the planned length, for four retain weights lambda1, all else the "
+    caption="Accuracy on test images before and after ascent of the planned length, for several retain weights lambda1, all else the "
     "same. "
     "Retain rate: after over before; forget rate: the share of forget accuracy that is lost.",
     paper_says="lambda1 = 1, 2, 3, 4: retain rate 77.6, 76.7, 80.0, 82.6 %; forget rate more than 40, 42.0, 33.7, 31.1 %.",
