@@ -34,7 +34,7 @@ from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.paper.experiment import Spec
 
 WAYS = ("standard", "repaired", "every", "literal")
-TEXT_ONLY = ("kind", "task", "tolerance", "n_train", "device")
+TEXT_ONLY = ("kind", "task", "tolerance", "device")
 
 
 @dataclass(frozen=True)
