@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from r2u_rec.data import load_dataset, random_per_user
+from r2u_rec.data import Parts, load_dataset, random_per_user
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.evaluate.ranking import rank, ranking_metrics
 from r2u_rec.revocability import blend
@@ -29,6 +30,11 @@ class World:
     revocable: Any
     strangers: InteractionLog
     requests: dict[str, tuple[Any, Any]]
+
+    @property
+    def n_asking(self) -> int:
+        """Users in a request."""
+        return len(next(iter(self.requests.values()))[0])
 
     def quality(self, model: Any, without: Any) -> float:
         """NDCG@20 on the test part of the users trained on, less `without`."""
@@ -56,9 +62,20 @@ def build_world(dataset: str, seed: int, s: dict[str, Any], part: str = "test") 
     left = np.setdiff1d(np.sort(order[:half]), np.concatenate([holdout, requests["flagged"][0]]))
     strangers = np.sort(stream(seed, "strangers").choice(left, size=round(s["strangers_share"] * log.n_users), replace=False))
     apart = np.union1d(holdout, strangers)
+    revocable = np.setdiff1d(np.sort(order[:half]), apart)
+    return world_of(parts, part, apart=apart, strangers=strangers, revocable=revocable, requests=requests)
+
+
+def world_of(parts: Parts, part: str, *, apart: Any, strangers: Any, revocable: Any, requests: dict[str, tuple[Any, Any]]) -> World:
+    """Returns the world in which the users `apart` are never trained on, judged on the test or the validation part."""
+    train = parts.train
     records = train.drop(train.ids_of_users(apart))
     judged = parts.test if part == "test" else parts.validation
     seen = train.matrix() + parts.validation.matrix() if part == "test" else train.matrix()
     users = np.intersect1d(np.unique(records.user), np.unique(judged.user))
-    revocable = np.setdiff1d(np.sort(order[:half]), apart)
     return World(train, records, seen, judged.matrix(), users, revocable, train.keep(train.ids_of_users(strangers)), requests)
+
+
+def hash_of(log: InteractionLog) -> str:
+    """Returns 16 hex digits of the sha256 over the record ids."""
+    return hashlib.sha256(log.ids.tobytes()).hexdigest()[:16]

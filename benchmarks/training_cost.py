@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import yaml
-from forgetting_study import strategy, task_of  # beside this file
+from forgetting_arms import strategy, task_of  # beside this file
 from forgetting_world import build_world
 
 from r2u_rec.core.trainer import GradientTrainer

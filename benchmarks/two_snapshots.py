@@ -21,11 +21,12 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import yaml
-from forgetting_study import task_of, trained  # beside this file
+from forgetting_arms import task_of, trained  # beside this file
 from forgetting_world import World, build_world
-from snapshot_attacks import ATTACKS, Snapshots, gram_diagonal, items_by_gram, moves
 
 from r2u_rec.core.protocols import Fitted
+from r2u_rec.evaluate.snapshot_attacks import COUNTS, MATRICES, OF_ANYBODY, OF_ONE_USER, OLD_MODEL, OWN_VECTOR, TABLES
+from r2u_rec.evaluate.snapshots import Areas, attack_areas, matrix_areas, snapshots
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.report import write_benchmark
 from r2u_rec.rng import stream
@@ -33,8 +34,7 @@ from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 HERE = Path(__file__).resolve().parent
-TABLES, MATRICES = "both item tables", "both weight matrices"
-MAIN = ("item counts alone", "the old model alone", TABLES, MATRICES, "and the user's old vector")
+MAIN = (COUNTS, OLD_MODEL, TABLES, MATRICES, OWN_VECTOR)
 
 
 def main() -> None:
@@ -46,9 +46,8 @@ def main() -> None:
     settings = own | {key: s[key] for key in ("request_share",)} | s[own["dataset"]]
     full = s | s[own["dataset"]] | own
     a.work.mkdir(parents=True, exist_ok=True)
-    found = {
-        seed: _kept(a.work / f"{seed}.json", settings, lambda seed=seed: study(seed, full)) for seed in own["chosen_on"] + own["seeds"]
-    }
+    mark = settings | {"attacks": [attack for _, attack in OF_ANYBODY | OF_ONE_USER]}
+    found = {seed: _kept(a.work / f"{seed}.json", mark, lambda seed=seed: study(seed, full)) for seed in own["chosen_on"] + own["seeds"]}
     chosen = stronger([row for seed in own["chosen_on"] for row in found[seed]])
     rows = [row for seed in own["seeds"] for row in found[seed] if chosen[_line(row)] == row["attack"]]
     common = {
@@ -105,45 +104,25 @@ def requests(world: World, wanted: dict[int, int], seed: int) -> Iterator[tuple[
 
 def judged(operator: str, size: int, users: Any, before: Any, after: Any, world: World, seed: int) -> Iterator[dict[str, Any]]:
     """Yields each user's AUC by each attack."""
-    (vectors, old), (_, new) = ([t.detach().double().numpy() for t in model.tables()] for model in (before, after))
-    moved, everyone = moves(old, new), vectors[world.records.user_counts > 0]
-    unsolved = moved @ (everyone.T @ everyone / len(everyone))
-    for user in users:
-        seen = Snapshots(old, moved, unsolved, world.records.item_counts, vectors[user], vectors[users])
-        for (attacker, attack), score in ATTACKS.items():
-            yield _row(operator, size, attacker, attack, seed, score(seen), _history(world, user))
+    (vectors, old), (_, new) = ([t.detach().numpy() for t in model.tables()] for model in (before, after))
+    seen = snapshots(old, new, vectors[users], world.records.item_counts)
+    yield from _rows(operator, size, seed, attack_areas(seen, world.records.matrix()[users]))
 
 
 def _ease(world: World, s: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     method = Ease(reg=s["ease_reg"])
     fitted = method.fit(None, world.records, seed=seed)
-    old = gram_diagonal(fitted.model.weights.numpy())
     for size, users in requests(world, s["requests"], seed):
         after = method.forget(None, fitted, world.records.ids_of_users(users), seed=seed)
-        scores = items_by_gram(old, gram_diagonal(after.model.weights.numpy()))
-        for user in users:
-            history = _history(world, user)
-            yield _row("EASE, exact", size, "item counts alone", "count", seed, world.records.item_counts, history)
-            yield _row("EASE, exact", size, MATRICES, "Gram matrix", seed, scores, history)
+        weights = [model.weights.numpy() for model in (fitted.model, after.model)]
+        areas = matrix_areas(*weights, world.records.matrix()[users], world.records.item_counts)
+        yield from _rows("EASE, exact", size, seed, areas)
 
 
-def _history(world: World, user: int) -> Any:
-    history = np.zeros(world.records.n_items, dtype=bool)
-    history[world.records.item[world.records.user == user]] = True
-    return history
-
-
-def _row(operator: str, size: int, attacker: str, attack: str, seed: int, scores: Any, history: Any) -> dict[str, Any]:
-    names = {"operator": operator, "erased_together": size, "attacker": attacker, "attack": attack, "seed": seed}
-    return names | {"auc": auc(scores, history)}
-
-
-def auc(scores: Any, positive: Any) -> float:
-    """Returns the area under the ROC curve, ties counted half."""
-    from scipy.stats import rankdata
-
-    n = int(positive.sum())
-    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
+def _rows(operator: str, size: int, seed: int, areas: Areas) -> Iterator[dict[str, Any]]:
+    for (attacker, attack), values in areas.items():
+        names = {"operator": operator, "erased_together": size, "attacker": attacker, "attack": attack, "seed": seed}
+        yield from (names | {"auc": float(value)} for value in values)
 
 
 def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
