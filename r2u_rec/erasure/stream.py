@@ -7,14 +7,36 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyarrow import parquet
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.erasure.requests import Request
+from r2u_rec.errors import DataError
 from r2u_rec.ids import Ids
+
+_DIGEST = b"r2u_rec.digest"
+_REQUEST = {"time": "received"} | {name: name for name in ("number", "kind", "user", "item", "category", "since", "until")}
+_TYPES: dict[str, pa.DataType] = {
+    "time": pa.int64(),
+    "number": pa.int64(),
+    "kind": pa.string(),
+    "user": pa.int64(),  # or text, as the keys are; and so item and new_key
+    "item": pa.int64(),
+    "category": pa.string(),
+    "since": pa.int64(),
+    "until": pa.int64(),
+    "record": pa.int64(),
+    "new_key": pa.int64(),
+    "share": pa.float64(),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,7 @@ class Return:
         for name in ("time", "user", "new_key"):
             if isinstance(getattr(self, name), np.integer):
                 object.__setattr__(self, name, int(getattr(self, name)))
+        object.__setattr__(self, "share", float(self.share))
         if not 0 < self.share <= 1:
             raise ValueError(f"share of former items must lie in (0, 1], got {self.share}")
 
@@ -85,8 +108,9 @@ class Stream:
         if wrong.size:
             at = int(wrong[0])
             raise ValueError(f"numbers of requests must ascend, got {numbers[at + 1]} after {numbers[at]}: number them in order of receipt")
-        _refuse_repeats("the record", self.arrival_ids.tolist(), "arrives", "name each record once")
-        _refuse_repeats("the new key", [one.new_key for one in self.returns], "is given", "give each return a key of its own")
+        _refuse_repeats("the record", pd.Index(self.arrival_ids), "arrives", "name each record once")
+        new_keys = pd.Index([one.new_key for one in self.returns], dtype=object)
+        _refuse_repeats("the new key", new_keys, "is given", "give each return a key of its own")
         users = [request.user for request in self.requests]
         users += [key for one in self.returns for key in (one.user, one.new_key)]
         for role, keys in (("user", users), ("item", [request.item for request in self.requests])):
@@ -134,9 +158,77 @@ def kind_of_keys(role: str, keys: Sequence[Any]) -> type[int] | type[str] | None
     return None if not given else str if isinstance(given[0], str) else int
 
 
-def _refuse_repeats(what: str, values: Sequence[Any], verb: str, remedy: str) -> None:
-    seen: set[Any] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{what} {value!r} {verb} more than once: {remedy}")
-        seen.add(value)
+def _refuse_repeats(what: str, values: pd.Index[Any], verb: str, remedy: str) -> None:
+    if not values.is_unique:
+        twice = values[values.duplicated()].tolist()[0]
+        raise ValueError(f"{what} {twice!r} {verb} more than once: {remedy}")
+
+
+def write_stream(stream: Stream, path: str | Path) -> None:
+    """Writes `stream` as one Parquet file for `read_stream`, one row an event, whole or not at all.
+
+    Rows are in order of time. The column `event` says what happens: start, arrival (of `record`), request (with its fields), return
+    (of `user` as `new_key`, with `share`), end. Columns of keys are int64 or text, as the keys are.
+    """
+    path = Path(path)
+    users = [getattr(one, name) for one in (*stream.requests, *stream.returns) for name in ("user", "new_key") if hasattr(one, name)]
+    user_type, item_type = (
+        pa.string() if kind_of_keys(role, keys) is str else pa.int64()
+        for role, keys in (("user", users), ("item", [request.item for request in stream.requests]))
+    )
+    types = {**_TYPES, "user": user_type, "item": item_type, "new_key": user_type}
+    bounds = (pa.table({"time": pa.array([at], pa.int64())}) for at in (stream.start, stream.end))
+    requests = {name: [getattr(request, field) for request in stream.requests] for name, field in _REQUEST.items()}
+    returns = {name: [getattr(one, name) for one in stream.returns] for name in ("time", "user", "new_key", "share")}
+    parts = {
+        "start": next(bounds),
+        "arrival": pa.table({"time": stream.arrival_times, "record": stream.arrival_ids}),
+        "request": pa.table({name: pa.array(values, types[name]) for name, values in requests.items()}),
+        "return": pa.table({name: pa.array(values, types[name]) for name, values in returns.items()}),
+        "end": next(bounds),
+    }
+    whole = pa.concat_tables([_filled(part, event, types) for event, part in parts.items()])
+    order = np.argsort(whole["time"].to_numpy(), kind="stable")
+    unfinished = path.with_name(f".{path.name}.part")
+    parquet.write_table(whole.take(pa.array(order)).replace_schema_metadata({_DIGEST: stream.digest}), unfinished)
+    unfinished.replace(path)
+
+
+def _filled(part: pa.Table, event: str, types: dict[str, pa.DataType]) -> pa.Table:
+    """`part` with the columns of `types` and its `event` in front; what it lacks is null."""
+    columns = {name: part[name] if name in part.column_names else pa.nulls(len(part), kind) for name, kind in types.items()}
+    return pa.table({"event": pa.repeat(event, len(part)), **columns})
+
+
+def read_stream(path: str | Path) -> Stream:
+    """Returns the stream that `write_stream` wrote.
+
+    Raises:
+        DataError: there is no such file, it is no stream, or its content is not what was written.
+    """
+    try:
+        whole = parquet.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as a stream ({str(error).splitlines()[0]}): check the path, or draw it anew") from error
+    missing = [name for name in ("event", *_TYPES) if name not in whole.column_names]
+    if missing:
+        raise DataError(f"{path} is no stream: it has no column {', '.join(missing)}; read requests of your own with read_requests")
+    parts = {event: whole.filter(pc.equal(whole["event"], event)) for event in ("start", "arrival", "request", "return", "end")}
+    if len(parts["start"]) != 1 or len(parts["end"]) != 1:
+        raise DataError(f"{path} is no stream: it must have one start and one end, it has {len(parts['start'])} and {len(parts['end'])}")
+    rows = parts["request"].select(list(_REQUEST)).rename_columns(list(_REQUEST.values())).to_pylist()
+    try:
+        stream = Stream(
+            parts["start"]["time"][0].as_py(),
+            parts["end"]["time"][0].as_py(),
+            tuple(Request(**row) for row in rows),
+            parts["arrival"]["time"].to_numpy(),
+            parts["arrival"]["record"].to_numpy(),
+            tuple(Return(**row) for row in parts["return"].select(["time", "user", "new_key", "share"]).to_pylist()),
+        )
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path} is no stream: {error}") from error
+    written = (whole.schema.metadata or {}).get(_DIGEST)
+    if written is not None and written.decode() != stream.digest:
+        raise DataError(f"{path} is not what was written, its digest differs: restore it, or draw it anew")
+    return stream
