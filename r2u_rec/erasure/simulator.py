@@ -45,9 +45,9 @@ def simulate(
     """Returns what becomes of the requests of `stream`, and of the model, under `policy`.
 
     One worker carries out one batch after the other, for as long as the cost model says; what is received meanwhile waits. Every
-    batch takes all that waits. New interactions, and people who come back, enter the model when it is trained again; by then
-    what was asked to be erased has left them, and everything that waits is carried out with the training. The simulation
-    ends with the stream: what waits then is never finished. Models are really edited and trained; only the clock is simulated.
+    batch takes all that waits. New interactions, and people who come back, enter the model when it is trained again, and
+    everything that waits is carried out with the training. The simulation ends with the stream: what waits then is never
+    finished, and nothing but a checkpoint happens at its end. Models are really edited and trained; only the clock is simulated.
 
     Args:
         log: all records that will ever be known. Its codes hold all along; the keys of those who come back get new ones behind.
@@ -110,8 +110,8 @@ class _Simulation:
             CHECKPOINT: self._check,
         }
         while True:
-            time, what = min((self._time_of(what), what) for what in actions)
-            if time > self._stream.end:
+            time, what = min((self._coming(what), what) for what in actions)
+            if time == math.inf:
                 break
             self._now = int(time)
             actions[what]()
@@ -120,8 +120,12 @@ class _Simulation:
         self._close()
         return self._minutes.outcome()
 
+    def _coming(self, what: int) -> float:
+        """When `what` happens next before the end (a checkpoint: at the end, too), infinity if it does not."""
+        time = self._time_of(what)
+        return time if time < self._stream.end or what == CHECKPOINT else math.inf
+
     def _time_of(self, what: int) -> float:
-        """When `what` happens next."""
         if what == REQUEST:
             requests = self._stream.requests
             return requests[self._n_received].received if self._n_received < len(requests) else math.inf

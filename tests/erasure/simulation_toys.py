@@ -53,7 +53,9 @@ def stream_of(
 ) -> Stream:
     """A stream from START on; arrivals are pairs of day and record."""
     times = np.array([START + round(day * DAY) for day, _ in arrivals], dtype=np.int64)
-    return Stream(START, START + round(days * DAY), tuple(requests), times, np.array([i for _, i in arrivals], dtype=np.int64), tuple(returns))
+    return Stream(
+        START, START + round(days * DAY), tuple(requests), times, np.array([i for _, i in arrivals], dtype=np.int64), tuple(returns)
+    )
 
 
 class Model(nn.Module):
@@ -89,7 +91,9 @@ def at_start(stream: Stream, log: InteractionLog) -> Fitted:
     return Fitted(Model(), log.keep(stream.known(log, stream.start)))
 
 
-def run(stream: Stream, policy: Policy, log: InteractionLog, *, method: Any = None, seconds: float = 0.0, seed: int = 0, **more: Any) -> Any:
+def run(
+    stream: Stream, policy: Policy, log: InteractionLog, *, method: Any = None, seconds: float = 0.0, seed: int = 0, **more: Any
+) -> Any:
     """The outcome under `policy` with one method under every name; each batch is said to take `seconds`."""
     method = Edits() if method is None else method
     cost = OperatorCost(seconds, 0.0, 0.0, exact=method.exact)

@@ -26,7 +26,7 @@ def naive(requests, policy, *, start, end, seconds):
     """Times and request numbers of the batches, found by looking every hour."""
     waiting, batches, free, round_open = [], [], start, False
     due = {r.number: r.due for r in requests}
-    for now in range(start, end + 1, HOUR):
+    for now in range(start, end, HOUR):
         waiting += [r for r in requests if r.received == now]
         if policy.every_days and now > start and (now - start) % int(policy.every_days * DAY) == 0:
             round_open = bool(waiting)
