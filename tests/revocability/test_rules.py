@@ -205,6 +205,6 @@ EFFECT = st.one_of(
 
 
 @given(st.builds(Rule, st.lists(TESTS, max_size=3).map(tuple), EFFECT))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_rule_reads_back_as_it_was_written(rule):
     assert parse_rule(str(rule)) == rule

@@ -1,0 +1,213 @@
+"""A scorer that has learned from past withdrawals: the calibrated probability that a user withdraws within a horizon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.errors import DataError, SettingsError
+from r2u_rec.revocability.erasures import Erasures
+from r2u_rec.revocability.features import FeatureSettings
+from r2u_rec.revocability.features import features as feature_table
+from r2u_rec.revocability.history import times_of
+from r2u_rec.revocability.labels import Cutoffs, Features, Rows, cutoffs, rows_at
+from r2u_rec.revocability.validation import CONFIDENCE, Validation, validate
+from r2u_rec.revocability.withdrawal_model import (
+    Calibrated,
+    CalibrationKind,
+    Linear,
+    ModelKind,
+    Scale,
+    ScaleKind,
+    fit_calibration,
+    fit_classifier,
+    fitted_scale,
+)
+from r2u_rec.rng import stream
+
+MAX_BOOSTED_REFITS = 30
+
+
+@dataclass(frozen=True)
+class LearnedSettings:
+    """How a scorer learns.
+
+    Attributes:
+        horizon_days: a request within so many days counts.
+        n_training: cut-offs to learn from, a horizon apart, as many as the log has room for.
+        model: logistic regression, or gradient boosting (not to be saved).
+        scale: of the features: ranks among the users of a cut-off, or standardised values.
+        calibration: sigmoid needs few withdrawals; isotonic takes any rising shape and makes ties.
+        n_bootstrap: draws of users behind every interval; at most 30 of them refit boosted trees, which are slow.
+        seed: of the draws and the trees.
+        min_training_events, min_validation_events: fewer withdrawals are refused; calibration needs as many as validation.
+    """
+
+    horizon_days: float = 30.0
+    n_training: int = 4
+    model: ModelKind = "logistic"
+    scale: ScaleKind = "ranks"
+    calibration: CalibrationKind = "sigmoid"
+    n_bootstrap: int = 200
+    seed: int = 0
+    min_training_events: int = 50
+    min_validation_events: int = 20
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("model", ModelKind), ("scale", ScaleKind), ("calibration", CalibrationKind)):
+            if getattr(self, name) not in get_args(kinds):
+                raise SettingsError(f"{name} must be {' or '.join(get_args(kinds))}, got {getattr(self, name)!r}")
+        for name, least in (("n_bootstrap", 2), ("min_training_events", 1), ("min_validation_events", 1)):
+            if getattr(self, name) < least:
+                raise SettingsError(f"{name} must be >= {least}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A fitted scorer and what is known of its worth.
+
+    Attributes:
+        settings: how it learned.
+        cutoffs: when.
+        n_training, n_events: rows of the training cut-offs, and withdrawals among them.
+        scale: of the features.
+        fit: the scorer.
+        refits: the same on users drawn anew, for intervals.
+        validation: of `fit` at the last cut-off, which it has not seen.
+    """
+
+    settings: LearnedSettings
+    cutoffs: Cutoffs
+    n_training: int
+    n_events: int
+    scale: Scale
+    fit: Calibrated
+    refits: tuple[Calibrated, ...]
+    validation: Validation
+
+    def probabilities(self, log: InteractionLog, *, features: Features, now: int, erasures: Erasures | None = None) -> pd.DataFrame:
+        """Returns probability, low and high (95 % interval over refits) a user code; NaN for users without records or withdrawn.
+
+        The interval says what another draw of users would have given; a change of behaviour since the past is not in it.
+
+        Args:
+            log: records after `now` are not looked at.
+            features: the same function that it has learned from.
+            now: time from which the horizon counts, seconds since 1970-01-01 UTC.
+            erasures: users who have withdrawn by now get no probability.
+
+        Raises:
+            DataError: the features lack a column it has learned from, or nobody is there.
+        """
+        rows = rows_at(log, erasures or Erasures(pd.Index([]), np.empty(0, dtype=np.int64)), now, horizon_days=0, features=features)
+        x = self.scale.matrix(rows.features)
+        again = np.array([refit.probability(x) for refit in self.refits])
+        low, high = np.quantile(again, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+        out = np.full((log.n_users, 3), np.nan)
+        out[rows.users] = np.column_stack([self.fit.probability(x), low, high])
+        return pd.DataFrame(out, columns=["probability", "low", "high"], index=pd.RangeIndex(log.n_users, name="user"))
+
+    def weights(self) -> pd.DataFrame:
+        """Returns each feature's coefficient with its interval, the weightiest first; empty for boosting.
+
+        In log odds a standard deviation of the scaled feature, before calibration. Features go together: it is not a cause.
+        """
+        if not isinstance(self.fit.classifier, Linear):
+            return pd.DataFrame(columns=["feature", "weight", "low", "high"])
+        again = [refit.classifier.coefficients for refit in self.refits if isinstance(refit.classifier, Linear)]
+        low, high = np.quantile(again, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+        frame = pd.DataFrame({"feature": self.scale.names, "weight": self.fit.classifier.coefficients, "low": low, "high": high})
+        return frame.sort_values("weight", key=np.abs, ascending=False, kind="stable", ignore_index=True)
+
+
+def timed(settings: FeatureSettings | None = None) -> Features:
+    """Returns `features` of the package as a function of a log and the time from which it looks back."""
+    return lambda log, now: feature_table(log, replace(settings or FeatureSettings(), now=now))
+
+
+def learn(
+    log: InteractionLog, erasures: Erasures, *, features: Features, settings: LearnedSettings | None = None, until: int | None = None
+) -> Learned:
+    """Fits, calibrates and validates a scorer on past withdrawals, each role at a time of its own.
+
+    The last cut-off validates, the one before calibrates, up to `n_training` before that train; a label window ends before
+    the next role begins, features see only records until their cut-off, and users who have withdrawn are no rows any more.
+
+    Args:
+        log: with a time column, and with the records of those who withdrew from before they did. Where these were erased, as they must
+            be, nothing can be learned from them: keep consent withdrawals, or tables of features made at the time.
+        erasures: past requests.
+        features: `timed()`, or any function of a log and a time.
+        settings: how; the defaults when None.
+        until: requests are known up to this time; by default the last time in log or erasures.
+
+    Returns:
+        the scorer; `validation.words()` says whether it has shown any skill.
+
+    Where it fails: it repeats the past. A new reason to withdraw, another law or another public, is not in it.
+
+    Raises:
+        DataError: too few withdrawals in one of the roles, too short a log, or no features.
+        SettingsError: horizon_days or n_training is out of range.
+    """
+    s = settings or LearnedSettings()
+    time = times_of(log)
+    until = max([int(time.max()), *erasures.time.tolist()]) if until is None else until
+    when = cutoffs(int(time.min()), until, horizon_days=s.horizon_days, n_training=s.n_training)
+    at = (*when.training, when.calibration, when.validation)
+    *training, calibration, validation = (rows_at(log, erasures, t, horizon_days=s.horizon_days, features=features) for t in at)
+    _refuse_few(training, calibration, validation, log, erasures, s)
+    names = tuple(name for name in training[0].features.columns if all(name in rows.features for rows in [*training, calibration]))
+    if not names:
+        raise DataError("the features have no column in common at all cut-offs: there is nothing to learn from")
+    scale = fitted_scale([rows.features for rows in training], names, s.scale)
+    x, y = np.concatenate([scale.matrix(rows.features) for rows in training]), np.concatenate([rows.withdrew for rows in training])
+    user = np.concatenate([rows.users for rows in training])
+    x_calibration = scale.matrix(calibration.features)
+
+    def fitted(times: NDArray[np.float64]) -> Calibrated:
+        """Fits with each user counted so many times."""
+        classifier = fit_classifier(x, y, kind=s.model, seed=s.seed, weight=times[user])
+        odds, weight = classifier.log_odds(x_calibration), times[calibration.users]
+        return Calibrated(classifier, fit_calibration(odds, calibration.withdrew, kind=s.calibration, weight=weight))
+
+    there, rng = np.union1d(user, calibration.users), stream(s.seed, "learned")
+    n_refits = min(s.n_bootstrap, MAX_BOOSTED_REFITS) if s.model == "boosting" else s.n_bootstrap
+    drawn = (np.bincount(rng.choice(there, len(there)), minlength=log.n_users).astype(np.float64) for _ in range(n_refits))
+    refits = [fitted(t) for t in drawn if _both(y, t[user]) and _both(calibration.withdrew, t[calibration.users])]
+    fit = fitted(np.ones(log.n_users))
+    p = fit.probability(scale.matrix(validation.features))
+    found = validate(p, validation.withdrew, n_bootstrap=s.n_bootstrap, rng=stream(s.seed, "validation"))
+    return Learned(s, when, len(y), int(y.sum()), scale, fit, tuple(refits), found)
+
+
+def _both(withdrew: NDArray[np.bool_], times: NDArray[np.float64]) -> bool:
+    """Whether both outcomes are among users counted so many times."""
+    return bool(times[withdrew].any() and times[~withdrew].any())
+
+
+def _refuse_few(
+    training: list[Rows], calibration: Rows, validation: Rows, log: InteractionLog, erasures: Erasures, s: LearnedSettings
+) -> None:
+    """DataError when a role has too few withdrawals, or nobody who stayed."""
+    rows = (training, [calibration], [validation])
+    events = [sum(int(each.withdrew.sum()) for each in part) for part in rows]
+    stayed = [sum(int((~each.withdrew).sum()) for each in part) for part in rows]
+    least = (s.min_training_events, s.min_validation_events, s.min_validation_events)
+    if all(n >= bound for n, bound in zip(events, least, strict=True)) and min(stayed) > 0:
+        return
+    unknown = int((log.user_keys.codes(erasures.keys) < 0).sum())
+    roles = "; ".join(
+        f"{name}: {n} of {n + others} rows withdrew, at least {bound} are needed, and one who stayed"
+        for name, n, others, bound in zip(("training", "calibration", "validation"), events, stayed, least, strict=True)
+    )
+    raise DataError(
+        f"the past holds too little to learn from ({roles}). Of {len(erasures)} past erasures, {unknown} are of users without records in "
+        f"the log. What would help: a longer horizon_days (now {s.horizon_days:g}), more training cut-offs (now {s.n_training}), a longer "
+        "past, records from before the erasures. A behavioural scorer such as blend, and rules, need no past"
+    )
