@@ -14,7 +14,7 @@ class Scorer:
     Attributes:
         name: as in settings files.
         function: `function(log, **settings)` -> (n_users,) float64, NaN for users without records.
-        column: the column of `features` that the score is made of; None when it is made of several, or of none.
+        columns: the columns of `features` that the score is made of; empty for those that come from outside (supplied, uniform).
         formula: in one line.
         source: where it comes from.
         unit: of the score.
@@ -27,7 +27,7 @@ class Scorer:
 
     name: str
     function: Callable[..., Any]
-    column: str | None
+    columns: tuple[str, ...]
     formula: str
     source: str
     unit: str
