@@ -57,15 +57,17 @@ class Urn:
         found = first(self._tries[event])
         if found is not None:
             return found
+        if len(self._left) == 0:
+            return None
         rng = stream(self._seed, "requests", self._name, "more", event)
         for _ in range(2):
-            if len(self._left) == 0:
-                return None
             found = first(self._picked(rng.random(_MORE_TRIES)))
             if found is not None:
                 return found
             self._left = self._left[~self._gone[self._left] & (self._weights[self._left] > 0)]
             self._ends = np.cumsum(self._weights[self._left])
+            if len(self._left) == 0:
+                return None
         rest = self._left[self._since[self._left] <= time]
         return first(rest[np.argsort(rng.exponential(size=len(rest)) / self._weights[rest], kind="stable")])
 
@@ -101,6 +103,7 @@ class Crowd:
     ) -> None:
         self._log, self._known_at, self._categories, self._separator = log, known_at, categories, separator
         self._left = np.zeros(log.n_users, dtype=bool)
+        self._spent = np.zeros(log.n_users, dtype=bool)  # left, or no record to ask for and none to come
         self._users_from = _earliest(log.user, known_at, log.n_users)
         self._users = Urn(hazard, gone=self._left, since=self._users_from, n_events=n_events, seed=seed, name="users")
         self._which = stream(seed, "requests", "records").random((n_events, 2))
@@ -112,6 +115,8 @@ class Crowd:
             self._rows = np.argsort(log.user, kind="stable")
             self._starts = np.append(0, np.cumsum(log.user_counts))
             self._asked = np.zeros(len(log), dtype=bool)
+            self._users_until = -_earliest(log.user, -known_at, log.n_users)
+            self._active = Urn(hazard, gone=self._spent, since=self._users_from, n_events=n_events, seed=seed, name="users")
         if "item" in kinds:
             items_from = _earliest(log.item, known_at, log.n_items)
             self._items = Urn(item_weights, gone=self._withdrawn, since=items_from, n_events=n_events, seed=seed, name="items")
@@ -132,7 +137,7 @@ class Crowd:
         """A certain user asks for the erasure of all; None when this was asked before."""
         if self._left[user]:
             return None
-        self._left[user] = True
+        self._left[user] = self._spent[user] = True
         return {"user": self._log.user_keys.key(user)}
 
     def ask(self, kind: str, event: int, time: float) -> dict[str, Any] | None:
@@ -141,9 +146,15 @@ class Crowd:
             user = self._users.draw(event, time)
             return None if user is None else self.leave(user)
         if kind in ("interaction", "window"):
-            user = self._users.draw(event, time, lambda user: len(self._records(user, time)) > 0)
+            user = self._active.draw(event, time, lambda user: self._can_ask(user, time))
             return None if user is None else (self._interaction if kind == "interaction" else self._window)(user, event, time)
         return self._item(event, time) if kind == "item" else self._category(event, time)
+
+    def _can_ask(self, user: int, time: float) -> bool:
+        if len(self._records(user, time)):
+            return True
+        self._spent[user] |= self._users_until[user] <= time
+        return False
 
     def _records(self, user: int, time: float) -> NDArray[np.int64]:
         """Rows of the user that are known, and that nobody has asked for yet."""

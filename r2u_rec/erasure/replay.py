@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,8 +44,8 @@ def read_requests(
         log: whose users and items they concern.
         time, kind, user, item, category, since, until: names of the columns. The first must be there; without a column of
             kinds all requests are of kind "user". An empty field is none. Requests of the same second keep the order of the file.
-        time_unit: of all times: "s", "ms", "us", "ns" since 1970-01-01 UTC, or "iso" for text such as 2026-03-01 12:00:00;
-            columns of a date type need no unit.
+        time_unit: of all times: "s", "ms", "us", "ns" since 1970-01-01 UTC, or "iso" for text such as 2026-03-01 12:00:00 or
+            2026-03-01T12:00:00+02:00 (UTC where no offset is given); columns of a date type need no unit.
         unknown: what to do with users and items that the log does not know: refuse the file, or "skip" those requests.
         note: is told what was skipped: how many, and the first of them.
         text: how a text file is written; None: by the ending of its name.
@@ -95,26 +96,36 @@ def _read(table: Table, names: dict[str, str], time_unit: str) -> list[tuple[dic
         if not there.keys() & set(needed):
             columns = ", ".join(repr(name) for name in table.types)
             raise DataError(f"{table.label} has no column that says {what}; its columns are {columns}: pass {role}=NAME")
-    listing = [quoted(name) for name in there.values()]
-    listing += [
-        seconds_of(table.types[there[role]], time_unit, whole=False).replace('"time"', quoted(there[role]))
-        for role in there
-        if role in _TIMES
-    ]
+    times = [role for role in there if role in _TIMES]
+    listing = [f"{quoted(name)}{'::VARCHAR' if role in times else ''}" for role, name in there.items()]
+    listing += [seconds_of(table.types[there[role]], time_unit, whole=False).replace('"time"', quoted(there[role])) for role in times]
     read = table.rows(f"SELECT {', '.join(listing)} FROM (SELECT * FROM source)")
     if table.rejects:
         first = "; ".join(f"line {line}: {text}" for line, text in list(table.rejects.items())[:LISTED])
         raise DataError(f"{table.label}: {len(table.rejects)} lines cannot be used, the first: {first}: correct or remove them")
     out: list[tuple[dict[str, Any], str | None]] = []
     for values in read:
-        raw = {role: _filled(value) for role, value in zip(there, values, strict=False)}
-        seconds = dict(zip([role for role in there if role in _TIMES], values[len(there) :], strict=True))
-        fault = next((fault for role in seconds if (fault := _fault_of_time(role, raw[role], seconds[role], time_unit))), None)
-        times = {role: math.floor(value) for role, value in seconds.items() if raw[role] is not None and not fault}
-        if raw.get("category") is not None:
-            raw["category"] = str(raw["category"])
-        out.append(({"kind": "user"} | raw | dict.fromkeys(seconds) | times, fault))
+        fields = {"kind": "user"} | {role: _filled(value) for role, value in zip(there, values, strict=False)}
+        if fields.get("category") is not None:
+            fields["category"] = str(fields["category"])
+        fault = None
+        for role, seconds in zip(times, values[len(there) :], strict=True):
+            raw = fields[role]
+            if raw is not None and time_unit == "iso" and table.types[there[role]] == "VARCHAR":
+                seconds = _iso(raw)
+            fault = fault or _fault_of_time(role, raw, seconds, time_unit)
+            fields[role] = None if raw is None or fault else math.floor(seconds)
+        out.append((fields, fault))
     return out
+
+
+def _iso(raw: str) -> float | None:
+    """Seconds since 1970-01-01 UTC of a text with or without an offset from UTC, or None when it is no date."""
+    try:
+        found = datetime.fromisoformat(raw.strip())
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _filled(value: Any) -> Any:
@@ -128,7 +139,7 @@ def _fault_of_time(role: str, raw: Any, seconds: float | None, time_unit: str) -
     name = "time" if role == "received" else role
     if raw is None:
         return f"{name} is missing" if role == "received" else None
-    if seconds is None or math.isnan(seconds):
+    if seconds is None or math.isnan(seconds) or "_" in str(raw):
         return f"{name} {str(raw)!r} is no {'date' if time_unit == 'iso' else 'number (time_unit tells another form)'}"
     if not 0 <= seconds < LATEST:
         return f"{name} {str(raw)!r} is out of range (1970 to 2099; time_unit tells another unit)"

@@ -18,6 +18,7 @@ from r2u_rec.ids import Ids
 KINDS = ("user", "interaction", "item", "category", "window")
 _FIELDS = ("user", "item", "category", "since", "until")
 _NEEDED = {"user": ("user",), "interaction": ("user", "item"), "item": ("item",), "category": ("category",), "window": ()}
+_TYPES: dict[str, tuple[Any, str]] = {"category": (str, "text"), "since": (int, "an integer"), "until": (int, "an integer")}
 _OPTIONAL = {"window": ("user", "since", "until")}
 
 
@@ -36,8 +37,8 @@ class Request:
         since, until: the window since <= time < until, in seconds since 1970-01-01 UTC; None leaves that side open.
 
     Raises:
-        ValueError: a field that the kind needs is missing, or one is given that it has no use for; a key is no integer and
-            no text; the window is empty or open on both sides.
+        ValueError: number or received is no integer >= 0; a field that the kind needs is missing, or one is given that it has no
+            use for; a key is no integer and no text; the window is empty or open on both sides.
     """
 
     number: int
@@ -54,6 +55,9 @@ class Request:
             value = getattr(self, name)
             if isinstance(value, np.integer):
                 object.__setattr__(self, name, int(value))
+        for name, value in (("number", self.number), ("received", self.received)):
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} must be an integer >= 0, got {value!r}: times are whole seconds since 1970-01-01 UTC")
         fault = fault_of(self.kind, {name: getattr(self, name) for name in _FIELDS})
         if fault:
             raise ValueError(f"request {self.number}: {fault}")
@@ -81,8 +85,9 @@ def fault_of(kind: Any, fields: dict[str, Any]) -> str | None:
             return f"{name} is missing: a request of kind {kind!r} needs it"
         if value is not None and name not in needed + _OPTIONAL.get(kind, ()):
             return f"{name} is {value!r}, and a request of kind {kind!r} has no {name}: leave it empty, or change the kind"
-        if value is not None and (isinstance(value, bool) or not isinstance(value, str if name == "category" else int | str)):
-            return f"{name} is {value!r} ({type(value).__name__}), it must be {'text' if name == 'category' else 'an integer or text'}"
+        kinds, words = _TYPES.get(name, (int | str, "an integer or text"))
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            return f"{name} is {value!r} ({type(value).__name__}), it must be {words}"
     since, until = fields.get("since"), fields.get("until")
     if kind == "window":
         if since is None and until is None:

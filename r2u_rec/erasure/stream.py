@@ -121,9 +121,7 @@ class Stream:
         outside = np.flatnonzero((found < self.start) | (found >= self.end))
         if outside.size:
             at = int(outside[0])
-            raise ValueError(
-                f"{what} {at} has the time {found[at]}, outside {self.start} <= time < {self.end}: leave it out, or move the end"
-            )
+            raise ValueError(f"{what} {at} has the time {found[at]}, not in [{self.start}, {self.end}): leave it out, or move the end")
         back = np.flatnonzero(np.diff(found) < 0)
         if back.size:
             at = int(back[0]) + 1
@@ -171,7 +169,7 @@ def write_stream(stream: Stream, path: str | Path) -> None:
     (of `user` as `new_key`, with `share`), end. Columns of keys are int64 or text, as the keys are.
     """
     path = Path(path)
-    users = [getattr(one, name) for one in (*stream.requests, *stream.returns) for name in ("user", "new_key") if hasattr(one, name)]
+    users = [request.user for request in stream.requests] + [one.new_key for one in stream.returns]
     user_type, item_type = (
         pa.string() if kind_of_keys(role, keys) is str else pa.int64()
         for role, keys in (("user", users), ("item", [request.item for request in stream.requests]))
