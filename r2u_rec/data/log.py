@@ -98,17 +98,20 @@ class InteractionLog:
         ids = as_ids(ids)
         if ids.size == 0:
             return self
-        gone = np.zeros(len(self), dtype=bool)
-        gone[self.positions(ids)] = True
-        left = self.take(~gone)
-        touched = np.unique(self.user[gone])
-        erased = touched[np.bincount(left.user, minlength=self.n_users)[touched] == 0]
-        if erased.size == 0:
-            return left
-        info = self.user_info
-        if info is not None:
-            info = info.mask(np.tile(np.isin(np.arange(self.n_users), erased)[:, None], (1, info.shape[1])))
-        return replace(left, user_keys=self.user_keys.without(erased), user_info=info)
+        rows = self.positions(ids)
+        kept = np.ones(len(self), dtype=bool)
+        kept[rows] = False
+        left = self.take(kept)
+        lost = np.bincount(self.user[rows], minlength=self.n_users)
+        counts = self.user_counts - lost  # kept up to date from request to request: counting anew would read the whole log
+        erased = np.flatnonzero((lost > 0) & (counts == 0))
+        if erased.size:
+            info = self.user_info
+            if info is not None:
+                info = info.mask(np.tile(np.isin(np.arange(self.n_users), erased)[:, None], (1, info.shape[1])))
+            left = replace(left, user_keys=self.user_keys.without(erased), user_info=info)
+        left.__dict__["user_counts"] = counts
+        return left
 
     def ids_of_users(self, users: Any) -> Ids:
         """Returns the ids of all records of the user codes `users`."""

@@ -92,9 +92,12 @@ class Vocabulary:
             return self
         if gone[0] < 0 or gone[-1] >= len(self.keys):
             raise IndexError(f"codes must lie in 0..{len(self.keys) - 1}, got {gone[0]}..{gone[-1]}")
-        values = self.keys.to_numpy(copy=True)
+        values = self.keys.array.copy()
         values[gone] = _EMPTY_INT + gone if self.is_integer else [f"{_EMPTY_TEXT}{code}" for code in gone]
-        return type(self)(pd.Index(values, dtype=self.keys.dtype), self.empty | frozenset(gone.tolist()))
+        left = object.__new__(type(self))  # placeholders are unique by their codes: the check would read every key at every request
+        object.__setattr__(left, "keys", pd.Index(values, dtype=self.keys.dtype))
+        object.__setattr__(left, "empty", self.empty | frozenset(gone.tolist()))
+        return left
 
     def extended(self, keys: Iterable[Any]) -> Self:
         """Returns the vocabulary with the unknown ones of `keys` added behind, in ascending order; existing codes never move.
