@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor, nn
@@ -108,7 +108,10 @@ class Fitted:
 class Method(Protocol):
     """One protocol for every system, from retraining to closed forms."""
 
-    exact: ClassVar[bool]
+    @property
+    def exact(self) -> bool:
+        """True only if forgetting equals training without the records; it may depend on the settings."""
+        ...
 
     def fit(self, task: Any, records: Any, *, seed: int) -> Fitted: ...
     def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted: ...

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -18,6 +18,18 @@ class Trainer(Protocol):
     """Any way to train: a fresh model of the task, fitted to the records, attached to them."""
 
     def train(self, task: Any, records: Any, *, seed: int) -> nn.Module: ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A trainer that can go on from a model it is given, for as many epochs as it is told."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    def train_on_(self, task: Any, records: Any, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
+        """Trains `model` in place from where it stands; optimiser and schedule begin anew, and nothing is attached."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,19 +55,34 @@ class GradientTrainer:
     def train(self, task: Any, records: Any, *, seed: int) -> nn.Module:
         """Returns a fresh model fitted to `records`; the same seed gives the same bytes."""
         model: nn.Module = task.model(records, seed=seed)
+        self.train_on_(task, records, model, seed=seed)
+        task.attach(model, records)
+        return model
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a whole training."""
+        return self.training.epochs
+
+    def train_on_(self, task: Any, records: Any, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
+        """Trains `model` in place from where it stands; optimiser and schedule begin anew, and nothing is attached.
+
+        Args:
+            epochs: in place of those of `training`.
+            part: name of this fit among several of one training: of its checkpoint file, beside `checkpoint`, and in the label.
+        """
+        file = self.checkpoint
         history = fit_(
             model,
             task,
             records,
-            training=self.training,
+            training=self.training if epochs is None else replace(self.training, epochs=epochs),
             seed=seed,
             step=self.strategy(records),
             validate=self.validate,
-            checkpoint=self.checkpoint,
+            checkpoint=file.with_name(f"{file.stem} {part}{file.suffix}") if file is not None and part else file,
             progress=self.progress,
-            label=self.label,
+            label=f"{self.label} {part}".rstrip(),
         )
         if self.on_history is not None:
             self.on_history(history)
-        task.attach(model, records)
-        return model

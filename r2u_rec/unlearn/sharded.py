@@ -1,0 +1,178 @@
+"""Sharded: one model for each part of the records, so that forgetting trains again only the parts that it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.trainer import GoesOn, Trainer
+from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.ids import Ids, as_ids, positions_of
+from r2u_rec.rng import stream
+from r2u_rec.unlearn.partition import Partition, dealt, depends_on_data
+from r2u_rec.unlearn.slices import State, epochs_of, train_slices
+
+
+class Aggregate(Protocol):
+    """Makes the model that is served from those of the shards.
+
+    Called after every training with all that it may read: `parts` are the records of each shard now, empty ones included. It must leave
+    `models` as they are, for the next `Fitted` shares those that a request does not touch; what it learns it learns anew each time.
+    """
+
+    def __call__(self, task: Any, models: Sequence[nn.Module], parts: Sequence[Any], *, seed: int) -> nn.Module: ...
+
+
+@runtime_checkable
+class TouchesShards(Protocol):
+    """A method that knows, without training, which share of its training a request would repeat."""
+
+    def touched_share(self, fitted: Fitted, ids: Ids) -> float: ...
+
+
+@dataclass(frozen=True)
+class ShardedMemory:
+    """What a later erasure needs beside the records.
+
+    Attributes:
+        seed: of the fit; whatever is trained again is trained with it.
+        shard_of, slice_of: (n,) int32 where each record of `Fitted.records` belongs, in the order of their ids.
+        models: one a shard, attached to its records. checkpoints: for each shard the states after its slices but the last.
+    """
+
+    seed: int
+    shard_of: NDArray[np.int32]
+    slice_of: NDArray[np.int32]
+    models: tuple[nn.Module, ...]
+    checkpoints: tuple[tuple[State, ...], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept: about shards x slices models."""
+        states = [state for kept in self.checkpoints for state in kept] + [model.state_dict() for model in self.models]
+        of_states = sum(t.numel() * t.element_size() for state in states for t in state.values())
+        return int(of_states + self.shard_of.nbytes + self.slice_of.nbytes)
+
+
+@dataclass(frozen=True)
+class Sharded:
+    """Trains a model on each shard of the records, slice after slice; erasing goes back to before the first slice that it touches.
+
+    A shard is trained on its slice 1, then on slices 1 and 2, and so on, with a checkpoint after each; the optimiser begins anew
+    at each slice. Shards that a request does not touch keep their models, and of the others the slices before the first one touched keep
+    their checkpoints. Every slice is trained with a seed of its own, derived from that of the fit: `forget` does not use its `seed`.
+
+    Exact where no partition depends on data: the result equals, bit for bit, what `fit` gives on the records that remain, with
+    the seed of the fit. With a partition learned from data it is approximate: where the others belong was decided with the forgotten.
+
+    Attributes:
+        inner: how each shard is trained; more than one slice needs one that goes on from a model (`core.trainer.GoesOn`).
+        partition: deals records to shards; aggregate: makes the served model of theirs.
+        shards, slices: >= 1. Memory holds shards x slices models; slices=1 keeps one a shard.
+        slicing: deals the records of a shard to its slices; None uses `partition` with other randomness.
+
+    Voids the promise: requests chosen by looking at the served model (Gupta et al. 2021: the seed is then no longer independent of what
+    remains); a `validate` of the trainer that reads records which may be forgotten; changing `fitted.memory` by hand.
+
+    Source: Bourtoule et al. 2021, Machine Unlearning (SISA). In its released code one optimiser runs through all slices in
+        training but not after a restart; here it begins anew at each in both.
+    """
+
+    inner: Trainer
+    partition: Partition
+    aggregate: Aggregate
+    shards: int = 4
+    slices: int = 1
+    slicing: Partition | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("shards", "slices"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if self.slices > 1 and not isinstance(self.inner, GoesOn):
+            raise CapabilityError(
+                f"slices={self.slices} needs a trainer that can go on from a model, {type(self.inner).__name__} cannot: set slices=1"
+            )
+        epochs_of(self.inner, self.slices)  # refuses too few
+
+    @property
+    def exact(self) -> bool:
+        """Whether where a record belongs depends on that record alone."""
+        return not (
+            (self.shards > 1 and depends_on_data(self.partition)) or (self.slices > 1 and depends_on_data(self.slicing or self.partition))
+        )
+
+    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
+        """Returns the served model of all shards on `records`; SettingsError when a partition is no partition, or denies what it is."""
+        if len(records) == 0:
+            raise SettingsError("there are 0 records to train on: check the filter or the split")
+        shard_of = dealt(self.partition, records, self.shards, seed=seed, stream_of=("shards",))
+        slice_of = np.zeros_like(shard_of)
+        for shard in range(self.shards):
+            mine = shard_of == shard
+            part = records.keep(records.ids[mine])
+            slice_of[mine] = dealt(self.slicing or self.partition, part, self.slices, seed=seed, stream_of=("slices", shard))
+        untrained = ShardedMemory(seed, shard_of, slice_of, (nn.Identity(),) * self.shards, ((),) * self.shards)
+        return self._trained(task, records, untrained, np.zeros(self.shards, dtype=np.int64))
+
+    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
+        """Returns the system without the records `ids`; the old `fitted` is not touched, and shares what the request does not touch.
+
+        Raises:
+            UnknownRecordError: ids that never existed or are already forgotten.
+            SettingsError: no record would be left.
+        """
+        ids, memory = as_ids(ids), fitted.memory
+        if ids.size == 0:
+            return fitted
+        at = positions_of(fitted.records.ids, ids)
+        if len(at) == len(fitted.records):
+            raise SettingsError(f"all {len(at)} records are to be forgotten and none would be left to train on: delete the model instead")
+        left = replace(memory, shard_of=np.delete(memory.shard_of, at), slice_of=np.delete(memory.slice_of, at))
+        return self._trained(task, fitted.records.drop(ids), left, self._first_touched(memory, at))
+
+    def touched_share(self, fitted: Fitted, ids: Ids) -> float:
+        """Returns the share in [0, 1) of all trained records (record x epoch) that forgetting `ids` would train on again; trains nothing.
+
+        Epochs that early stopping would spare are counted. UnknownRecordError for ids that are not there.
+        """
+        memory = fitted.memory
+        at = positions_of(fitted.records.ids, as_ids(ids))
+        cell = memory.shard_of * self.slices + memory.slice_of
+        n = np.bincount(cell, minlength=self.shards * self.slices).reshape(self.shards, self.slices)
+        gone = np.bincount(cell[at], minlength=self.shards * self.slices).reshape(self.shards, self.slices)
+        epochs = np.array(epochs_of(self.inner, self.slices))
+        again = np.arange(self.slices) >= self._first_touched(memory, at)[:, None]  # (shards, slices)
+        return float((epochs * np.cumsum(n - gone, axis=1))[again].sum() / (epochs * np.cumsum(n, axis=1)).sum())
+
+    def _first_touched(self, memory: ShardedMemory, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns (shards,) the first slice that holds one of the records at the positions `at`; `slices` where none does."""
+        first = np.full(self.shards, self.slices, dtype=np.int64)
+        np.minimum.at(first, memory.shard_of[at], memory.slice_of[at])
+        return first
+
+    def _trained(self, task: Any, records: Any, memory: ShardedMemory, first: NDArray[np.int64]) -> Fitted:
+        """Returns the system on `records`, in which each shard is trained from its slice `first` on."""
+        models, checkpoints = list(memory.models), list(memory.checkpoints)
+        parts = [records.keep(records.ids[memory.shard_of == shard]) for shard in range(self.shards)]
+        for shard in np.flatnonzero(first < self.slices).tolist():
+            kept = checkpoints[shard][: first[shard]]
+            models[shard], checkpoints[shard] = train_slices(
+                self.inner,
+                task,
+                parts[shard],
+                memory.slice_of[memory.shard_of == shard],
+                kept,
+                slices=self.slices,
+                seed=int(stream(memory.seed, "shard", shard).integers(2**31)),
+                label=f"shard {shard + 1}",
+            )
+        served = self.aggregate(task, models, parts, seed=memory.seed)
+        task.attach(served, records)
+        return Fitted(served.eval(), records, replace(memory, models=tuple(models), checkpoints=tuple(checkpoints)))
