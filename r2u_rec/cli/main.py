@@ -15,6 +15,7 @@ VERBS = {
     "evaluate": "measure ranking quality and, against retrained references, what was forgotten",
     "recommend": "print the best items of users",
     "run": "the main job: read, score, split, train, forget, evaluate, report",
+    "simulate": "play a stream of deletion requests against policies, and choose one",
     "bench": "run a benchmark of the checkout",
 }
 """Each verb is the module r2u_rec.cli.verb_NAME with `run(argv) -> exit status`."""

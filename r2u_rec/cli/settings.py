@@ -144,9 +144,24 @@ class ForgetSettings:
 class RevocabilitySettings:
     """Who may withdraw, and who does in `run`."""
 
-    scorer: str = setting("blend", "engagement, evolving_interest, churn, blend, supplied or uniform")
+    scorer: str = setting("blend", "a scorer of `r2u score --list`; learned: from past erasures; supplied: a column of your own")
+    rules: tuple[str, ...] = setting(
+        (), "'CONDITION -> EFFECT' on the user information, such as 'consent == no -> always'; with rules scores are rank shares"
+    )
     column: str | None = setting(None, "supplied: the column of the user information")
     categories: str | None = setting(None, "column of the item information that tells what kind an item is; null: by popularity")
+    separator: str = setting(" ", "what stands between the entries of that column")
+    min_records: int = setting(10, "users with fewer interactions have no drift of taste")
+    session_gap_seconds: int = setting(1800, "a longer pause begins a new session")
+    recent_days: int = setting(28, "what counts as recent")
+    n_rarest: int = setting(3, "items of a user whose rarity counts")
+    n_crowd: int = setting(2, "items by which a user may be recognised")
+    sensitive_categories: tuple[str, ...] = setting((), "entries of the column `categories` that are sensitive")
+    sensitive_items: tuple[str, ...] = setting((), "keys of sensitive items")
+    erasures: str | None = setting(None, "learned: a CSV or Parquet file of past erasures with the columns user_key and time")
+    horizon_days: float = setting(30.0, "learned: a withdrawal within so many days counts")
+    learner: Literal["logistic", "boosting"] = setting("logistic", "learned: logistic regression or gradient boosting")
+    calibration: Literal["sigmoid", "isotonic"] = setting("sigmoid", "learned: how its probabilities are calibrated")
     policy: Literal["top_share", "sampled_by_score", "threshold", "explicit"] = setting("top_share", "from scores to revocable users")
     share: float = setting(0.5, "share of the users that are revocable", MEASURED)
     value: float = setting(0.5, "threshold: the lowest score that is revocable")
@@ -172,6 +187,37 @@ class EvaluateSettings:
 
 
 @dataclass(frozen=True)
+class SimulateSettings:
+    """A stream of deletion requests over time, and the policies that are compared on it."""
+
+    start: str = setting("2026-01-01", "first day of the stream (UTC)")
+    months: int = setting(12, "calendar months that it lasts")
+    requests_per_month: float = setting(20.0, "mean number, arriving as a Poisson process")
+    kinds: tuple[str, ...] = setting(("user=1",), "what is asked for, KIND=WEIGHT: user, interaction, item, category, window")
+    hazard: Literal["score", "uniform"] = setting("score", "who asks: in proportion to the rank of the revocability score, or anybody alike")
+    incident_month: float | None = setting(6.0, "months after the start at which many leave at once; null: no incident")
+    incident_share: float = setting(0.02, "share of the users then there who leave after the incident")
+    incident_days: float = setting(7.0, "days within which they ask")
+    requests_file: str | None = setting(None, "a CSV or Parquet file of real requests, in place of drawn ones: time, kind, user, item, ...")
+    newcomers_share: float = setting(0.1, "share of the users who join during the stream")
+    later_share: float = setting(0.0, "share of the interactions of the other users that arrive during the stream")
+    return_share: float = setting(0.1, "share of the erased users who come back under a new key")
+    return_days: float = setting(60.0, "mean days until they do")
+    policies: tuple[str, ...] = setting(
+        ("never", "retrain every_days=30", "newton batch=1", "newton batch=20", "newton by_deadline", "ascent by_deadline trained=ready2unlearn"),
+        "OPERATOR FIELD=VALUE ...: operators are those of forget.operator, auto, sharded and never; fields those of a policy",
+    )
+    seeds: tuple[int, ...] = setting((0,), "of streams and trainings; each seed is a simulation of its own")
+    checkpoints: int = setting(3, "times along the stream at which quality and imprint are held against retrained models")
+    n_references: int = setting(2, "retrained models at each checkpoint; never fewer than two")
+    holdout_share: float = setting(0.05, "share of all users never trained on, drawn as requests are: what erased ones are told apart from")
+    shards: int = setting(4, "of the operator sharded")
+    costs: tuple[str, ...] = setting(
+        (), "OPERATOR=FIXED+PER_USER+PER_RECORD in seconds, what decisions are made by; none: measured once and kept in the folder"
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run."""
 
@@ -182,6 +228,7 @@ class Settings:
     forget: ForgetSettings = ForgetSettings()
     revocability: RevocabilitySettings = RevocabilitySettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    simulate: SimulateSettings = SimulateSettings()
     seed: int = setting(0, "of everything that is random")
 
 

@@ -17,8 +17,8 @@ from r2u_rec.paper.experiment import Rows, Spec
 from r2u_rec.paper.kinds import kind_of
 
 FOLDER = "trials"
-RUNTIME = ("device",)
-"""Keys that the runner adds to a spec for the function of its kind; they name no trial."""
+RUNTIME = ("device", "folder")
+"""Keys of a spec that tell the function of its kind where it runs and where files stand; they name no trial."""
 
 SHOWN_FIRST = ("data", "model", "arm", "forget", "seed")
 

@@ -1,0 +1,167 @@
+"""What a simulation plays on: data, who is kept out of training, who is likely to ask, and the stream of one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from r2u_rec.cli import sources
+from r2u_rec.cli.cohorts import Cohorts, revocable_users
+from r2u_rec.cli.policy_words import weights_of
+from r2u_rec.cli.settings import Settings
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.split import Parts
+from r2u_rec.erasure.arrivals import Incident, draw_requests
+from r2u_rec.erasure.population import DAY, draw_arrivals, draw_returns
+from r2u_rec.erasure.requests import Request, ids_of
+from r2u_rec.erasure.stream import Stream
+from r2u_rec.errors import SettingsError
+from r2u_rec.revocability.policies import sampled_by_score
+from r2u_rec.revocability.ranks import rank_shares
+from r2u_rec.rng import stream as random_stream
+
+MIN_HISTORY = 4
+"""Interactions without which an imprint cannot be measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """One seed of a simulation.
+
+    Attributes:
+        parts: training, validation and test part of the data.
+        log: the records that the service will ever know: the training part without those of the users kept out.
+        cohorts: whom a model prepares for (`revocable`), who is never trained on (`holdout`, `strangers`), and who asks to be
+            erased as a whole (`forget`).
+        stayers: users with test interactions who are there from the start and never ask: by them quality is measured.
+        stream: requests, arrivals and returns.
+        incidents: after which many leave.
+    """
+
+    parts: Parts
+    log: InteractionLog
+    cohorts: Cohorts
+    stayers: NDArray[np.int64]
+    stream: Stream
+    incidents: tuple[Incident, ...]
+
+    @property
+    def start_records(self) -> InteractionLog:
+        """What the first model is trained on."""
+        return self.log.keep(self.stream.known(self.log, self.stream.start))
+
+    def received_until(self, time: int) -> tuple[Request, ...]:
+        """Returns the requests that were received before `time`."""
+        return tuple(request for request in self.stream.requests if request.received < time)
+
+    def left_at(self, time: int, categories: str | None) -> InteractionLog:
+        """Returns what is known at `time` and nobody has asked to erase before: what a model retrained then stands on."""
+        log = self.log.keep(self.stream.known(self.log, time))
+        gone = [ids_of(request, log, categories=categories) for request in self.received_until(time)]
+        return log.drop(np.unique(np.concatenate(gone))) if gone else log
+
+
+def scenario_of(s: Settings, seed: int) -> Scenario:
+    """Reads, splits and scores; keeps users out of training; draws the stream, or reads its requests from a file.
+
+    Whoever is kept out is drawn as requests are, in proportion to the hazard, so that those who are erased and those who were
+    never trained on are alike.
+
+    Raises:
+        SettingsError, DataError: as the settings and the data demand.
+    """
+    m = s.simulate
+    start, end = span(s)
+    whole = sources.read(s.data)
+    parts = sources.split(whole, s.data, seed=seed)
+    train = parts.train
+    scores = sources.scores(train, s.revocability, seed=seed)
+    hazard = np.nan_to_num(rank_shares(scores)) if m.hazard == "score" else (train.user_counts > 0).astype(np.float64)
+    holdout, strangers = _kept_out(s, train, hazard, seed)
+    apart = np.concatenate([holdout, strangers])
+    log = train.keep(np.setdiff1d(train.ids, train.ids_of_users(apart), assume_unique=True))
+    arrivals = draw_arrivals(log, start=start, end=end, newcomer_share=m.newcomers_share, later_share=m.later_share, seed=seed)
+    incidents = _incidents(s, start) if m.requests_file is None else ()
+    if m.requests_file is None:
+        requests = draw_requests(
+            log,
+            start=start,
+            end=end,
+            seed=seed,
+            rate_per_month=m.requests_per_month,
+            weights=np.where(log.user_counts > 0, hazard, 0.0),
+            kinds=weights_of(m.kinds, "simulate.kinds"),
+            incidents=incidents,
+            arrivals=arrivals,
+            categories=s.revocability.categories,
+        )
+    else:
+        from r2u_rec.erasure.replay import read_requests
+
+        requests = read_requests(m.requests_file, log=log, unknown="skip").requests
+    returns = draw_returns(requests, log, end=end, probability=m.return_share, mean_days=m.return_days, seed=seed)
+    stream = Stream(start, end, requests, arrivals.times, arrivals.ids, returns)
+    asked = np.unique([code for request in requests if request.user is not None and (code := log.user_keys.code(request.user)) is not None])
+    leaving = np.unique([log.user_keys.code(request.user) for request in requests if request.kind == "user"]).astype(np.int64)
+    revocable = np.setdiff1d(revocable_users(train, scores, s.revocability, seed=seed), apart)
+    there = np.flatnonzero(np.bincount(log.user[log.positions(stream.known(log, start))], minlength=log.n_users))
+    stayers = np.setdiff1d(np.intersect1d(there, np.flatnonzero(parts.test.user_counts > 0)), asked)
+    return Scenario(parts, log, Cohorts(scores, revocable, leaving, holdout, strangers, train), stayers, stream, incidents)
+
+
+def span(s: Settings) -> tuple[int, int]:
+    """Returns start and end of the stream in seconds since 1970-01-01 UTC.
+
+    Raises:
+        SettingsError: no date, or less than a month.
+    """
+    if s.simulate.months < 1:
+        raise SettingsError(f"simulate.months must be at least 1, got {s.simulate.months}")
+    try:
+        start = pd.Timestamp(s.simulate.start)
+    except ValueError:
+        raise SettingsError(f"simulate.start must be a date such as 2026-01-01, got {s.simulate.start!r}") from None
+    return int(start.timestamp()), int((start + pd.DateOffset(months=s.simulate.months)).timestamp())
+
+
+def checkpoints_of(s: Settings, stream: Stream) -> tuple[int, ...]:
+    """Returns the times at which models are judged, evenly spread, the last one at the end.
+
+    Raises:
+        SettingsError: less than one.
+    """
+    n = s.simulate.checkpoints
+    if n < 1:
+        raise SettingsError(f"simulate.checkpoints must be at least 1, got {n}")
+    return tuple(stream.start + (stream.end - stream.start) * (i + 1) // n for i in range(n))
+
+
+def _kept_out(s: Settings, train: InteractionLog, hazard: NDArray[np.float64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the codes of users who are never trained on: those to compare with, and those by whom the Newton step is set."""
+    n_users = int((train.user_counts > 0).sum())
+    sizes = {}
+    for name, share in (("simulate.holdout_share", s.simulate.holdout_share), ("revocability.strangers_share", s.revocability.strangers_share)):
+        if not 0 <= share < 0.5:
+            raise SettingsError(f"{name} must lie in [0, .5), got {share}")
+        sizes[name] = round(share * n_users)
+    able = np.where(train.user_counts >= MIN_HISTORY, hazard, np.nan)
+    n = sum(sizes.values())
+    if n == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    drawn = random_stream(seed, "kept out, order").permutation(sampled_by_score(able, random_stream(seed, "kept out"), n=n))
+    first = sizes["simulate.holdout_share"]
+    return np.sort(drawn[:first]), np.sort(drawn[first:])
+
+
+def _incidents(s: Settings, start: int) -> tuple[Incident, ...]:
+    m = s.simulate
+    if m.incident_month is None:
+        return ()
+    if not 0 <= m.incident_month < m.months:
+        raise SettingsError(f"simulate.incident_month must lie in [0, {m.months}), the months simulated, got {m.incident_month}: null for none")
+    whole, part = divmod(m.incident_month, 1)
+    time = pd.Timestamp(start, unit="s") + pd.DateOffset(months=int(whole)) + pd.Timedelta(days=30 * part)
+    return (Incident(int(time.timestamp()), m.incident_share, m.incident_days),)

@@ -1,0 +1,79 @@
+"""The methods that the policies of a simulation choose among, built from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from r2u_rec.cli import build
+from r2u_rec.cli.cohorts import Cohorts
+from r2u_rec.cli.settings import Settings
+from r2u_rec.core.protocols import Method
+from r2u_rec.erasure.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
+from r2u_rec.errors import SettingsError
+from r2u_rec.recsys.sharding import ByUser, served
+from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.sharded import Sharded
+
+SHARDED = "sharded"
+
+
+def operators_of(policy: Policy, model: str) -> tuple[str, ...]:
+    """Returns the operators that a policy may use on a model of that name, the one that makes the first model in front.
+
+    Raises:
+        SettingsError: the operator does not fit the model.
+    """
+    closed = model == "ease"
+    if policy.operator in (NONE, RETRAIN):
+        return (RETRAIN,)
+    if policy.operator == AUTO:
+        return ("exact" if closed else "newton" if policy.trained == "standard" else "ascent", RETRAIN)
+    if closed != (policy.operator == "exact"):
+        raise SettingsError(
+            f"policy {policy.name!r} does not fit model.name={model}: ease forgets by exact, the others by newton, ascent or sharded"
+        )
+    return (policy.operator, RETRAIN)
+
+
+def methods_of(s: Settings, policy: Policy, cohorts: Cohorts, operators: Sequence[str], *, length: float | None = None) -> dict[str, Method]:
+    """Returns operator -> method.
+
+    Args:
+        operators: as `operators_of` gives them.
+        length: of the Newton step, where it was set before; None: by the rule of the settings.
+    """
+    if length is not None:
+        s = replace(s, forget=replace(s.forget, length=length))
+    made: dict[str, Method] = {}
+    for operator in operators:
+        if operator == SHARDED:
+            made[operator] = Sharded(build.trainer(s, policy.trained, cohorts.revocable), ByUser(), served("mean"), shards=s.simulate.shards)
+        elif operator != RETRAIN:
+            made[operator] = build.method(s, policy.trained, operator, cohorts)
+    if RETRAIN in operators:  # trained again, a model needs the memory of the operator that goes on editing it
+        first = next(iter(made.values()), None)
+        made[RETRAIN] = first if first is not None else retraining(s, policy.trained, cohorts)
+    if policy.reprepare_every_days is not None and operators[0] != RETRAIN and s.model.name != "ease":
+        made[REPREPARE] = build.method(s, "ready2unlearn", operators[0], cohorts)
+    return made
+
+
+def retraining(s: Settings, arm: str, cohorts: Cohorts) -> Any:
+    """Returns the method that trains from scratch: the reference."""
+    return build.method(s, arm, "exact", cohorts) if s.model.name == "ease" else Retrain(build.trainer(s, arm, cohorts.revocable))
+
+
+def start_name(policy: Policy) -> str:
+    """Returns the name of the model that a policy starts from; policies of one way of training share it."""
+    return policy.trained
+
+
+def starts(policies: Mapping[str, Policy], model: str) -> dict[str, tuple[str, ...]]:
+    """Returns way of training -> operators whose memory and cost its first model must have, what needs a memory in front."""
+    found: dict[str, set[str]] = {}
+    for policy in policies.values():
+        found.setdefault(start_name(policy), set()).update(set(operators_of(policy, model)) - {SHARDED})
+    order = ("exact", "newton", "ascent", RETRAIN)
+    return {arm: tuple(name for name in order if name in operators) for arm, operators in found.items()}
