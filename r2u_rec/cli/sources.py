@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from r2u_rec.cli.scoring import scored
 from r2u_rec.cli.settings import DataSettings, RevocabilitySettings
 from r2u_rec.data.catalogue import load_dataset, load_parts
 from r2u_rec.data.filters import compact, k_core, rated_at_least
@@ -12,8 +13,6 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.read import read_log
 from r2u_rec.data.split import Parts, by_time, leave_last_out, random_per_user
 from r2u_rec.data.text import TextFormat
-from r2u_rec.errors import SettingsError
-from r2u_rec.revocability import blend, evolving_interest, scorer, supplied
 
 
 def read(data: DataSettings) -> InteractionLog:
@@ -43,12 +42,5 @@ def split(log: InteractionLog, data: DataSettings, *, seed: int) -> Parts:
 
 
 def scores(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Any:
-    """Returns (n_users,) how likely each user is to withdraw, NaN for users without records."""
-    function = scorer(r.scorer)
-    if function is supplied:
-        if r.column is None:
-            raise SettingsError("revocability.scorer=supplied needs revocability.column: name a column of the user information")
-        return supplied(log, column=r.column)
-    if function in (blend, evolving_interest):
-        return function(log, categories=r.categories, seed=seed)
-    return function(log)
+    """Returns (n_users,) how likely each user is to withdraw, rules applied, NaN for users without records or withdrawn."""
+    return scored(log, r, seed=seed).ruled.scores

@@ -46,6 +46,10 @@ class Erasures:
         return out
 
 
+NOBODY = Erasures(pd.Index([]), np.empty(0, dtype=np.int64))
+"""No request at all."""
+
+
 def read_erasures(source: Any) -> Erasures:
     """Reads past requests: one row each, with the user's key and the time.
 

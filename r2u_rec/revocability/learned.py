@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability.erasures import Erasures
+from r2u_rec.revocability.erasures import NOBODY, Erasures
 from r2u_rec.revocability.features import FeatureSettings
 from r2u_rec.revocability.features import features as feature_table
 from r2u_rec.revocability.history import times_of
 from r2u_rec.revocability.labels import Cutoffs, Features, Rows, cutoffs, rows_at
+from r2u_rec.revocability.registry import Scorer
 from r2u_rec.revocability.validation import CONFIDENCE, Validation, validate
 from r2u_rec.revocability.withdrawal_model import (
     Calibrated,
@@ -104,13 +105,21 @@ class Learned:
         Raises:
             DataError: the features lack a column it has learned from, or nobody is there.
         """
-        rows = rows_at(log, erasures or Erasures(pd.Index([]), np.empty(0, dtype=np.int64)), now, horizon_days=0, features=features)
+        rows = rows_at(log, erasures or NOBODY, now, horizon_days=0, features=features)
         x = self.scale.matrix(rows.features)
         again = np.array([refit.probability(x) for refit in self.refits])
         low, high = np.quantile(again, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
         out = np.full((log.n_users, 3), np.nan)
         out[rows.users] = np.column_stack([self.fit.probability(x), low, high])
         return pd.DataFrame(out, columns=["probability", "low", "high"], index=pd.RangeIndex(log.n_users, name="user"))
+
+    def effects(self, log: InteractionLog, code: int, *, features: Features, now: int) -> dict[str, float]:
+        """Returns what each feature adds to a user's log odds against the middle of all users, before calibration; empty for boosting."""
+        if not isinstance(self.fit.classifier, Linear):
+            return {}
+        rows = rows_at(log, NOBODY, now, horizon_days=0, features=features)
+        x = self.scale.matrix(rows.features)[np.searchsorted(rows.users, code)]
+        return dict(zip(self.scale.names, (x * self.fit.classifier.coefficients).tolist(), strict=True))
 
     def weights(self) -> pd.DataFrame:
         """Returns each feature's coefficient with its interval, the weightiest first; empty for boosting.
@@ -211,3 +220,19 @@ def _refuse_few(
         f"the log. What would help: a longer horizon_days (now {s.horizon_days:g}), more training cut-offs (now {s.n_training}), a longer "
         "past, records from before the erasures. A behavioural scorer such as blend, and rules, need no past"
     )
+
+
+LEARNED = Scorer(
+    name="learned",
+    function=learn,
+    columns=(),
+    formula="P(request within horizon_days) = calibrated(logistic regression, or boosted trees, of the rank shares of the feature table)",
+    source="past withdrawals; calibration: Platt 1999 (sigmoid), Zadrozny and Elkan 2002 (isotonic)",
+    unit="probability",
+    range="[0, 1]",
+    sign=1,
+    correlates="whatever went with withdrawals in the past",
+    fails="it repeats the past: a new reason to withdraw or another law is not in it; without skill at validation its order means nothing",
+    needs=("time", "erasures"),
+)
+"""What there is to know of this scorer, beside the registry: it needs past erasures."""

@@ -1,0 +1,149 @@
+"""From settings to scores and everything behind them: the scorer's own numbers, the rules, the feature table, a learned scorer's worth."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from r2u_rec.cli.cohorts import revocable_users
+from r2u_rec.cli.settings import RevocabilitySettings
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.errors import SettingsError
+from r2u_rec.revocability.erasures import NEVER, Erasures, read_erasures
+from r2u_rec.revocability.features import FeatureSettings, features
+from r2u_rec.revocability.names import scorer
+from r2u_rec.revocability.ranks import rank_shares
+from r2u_rec.revocability.registry import REGISTRY, Scorer
+from r2u_rec.revocability.rule_text import parse_rules
+from r2u_rec.revocability.rules import Ruled, apply_rules, enforced
+
+if TYPE_CHECKING:
+    from r2u_rec.revocability.learned import Learned
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores and what is behind them.
+
+    Attributes:
+        entry: what there is to know of the scorer.
+        raw: (n_users,) its scores, in its own unit.
+        ruled: the scores that a policy sees: after the rules, or the raw ones where there are none.
+        learned: the scorer that was learned, and `chances` its probability, low and high a user; None for others.
+        erasures: the past requests that were named, if any.
+    """
+
+    entry: Scorer
+    raw: NDArray[np.float64]
+    ruled: Ruled
+    learned: Learned | None = None
+    chances: pd.DataFrame | None = None
+    erasures: Erasures | None = None
+
+
+def feature_settings(r: RevocabilitySettings, *, seed: int) -> FeatureSettings:
+    """Returns what the feature table depends on."""
+    same = ("session_gap_seconds", "recent_days", "categories", "separator", "min_records", "n_rarest", "n_crowd")
+    same += ("sensitive_categories", "sensitive_items")
+    return FeatureSettings(**{name: getattr(r, name) for name in same}, seed=seed)
+
+
+def scored(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Scored:
+    """Returns the scores of the settings' scorer, with the rules applied.
+
+    Raises:
+        SettingsError: unknown scorer, or one without what it needs; a rule that cannot be read or does not fit the user information.
+        DataError: the log cannot be scored.
+    """
+    rules = parse_rules(r.rules)  # before anything slow
+    erasures = _erasures(r)
+    if r.scorer == "learned":
+        found = _learned(log, r, erasures, seed)
+    else:
+        function = scorer(r.scorer)
+        if r.scorer == "supplied" and r.column is None:
+            raise SettingsError("revocability.scorer=supplied needs revocability.column: name a column of the user information")
+        raw = function(log, **_options(function, r, seed=seed))
+        found = Scored(REGISTRY.get(r.scorer), raw, _unruled(raw), erasures=erasures)
+    return replace(found, ruled=apply_rules(rank_shares(found.raw), rules, log.user_info)) if rules else found
+
+
+def flagged(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int) -> NDArray[np.int64]:
+    """Returns the codes of the users whom the policy calls revocable; always and never of the rules bind whatever its share."""
+    chosen = revocable_users(log, found.ruled.scores, r, seed=seed)
+    return enforced(chosen, found.ruled.scores) if found.ruled.rules else chosen
+
+
+def parts(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int, every: bool) -> pd.DataFrame:
+    """Returns the feature table: `every` column that the log can give, or those that the scorer is made of."""
+    if found.learned is not None:
+        from r2u_rec.revocability.labels import known_at
+        from r2u_rec.revocability.learned import timed
+
+        now = int(log.time.max()) if log.time is not None else 0
+        return timed(feature_settings(r, seed=seed))(known_at(log, found.erasures, now), now)
+    return features(log, feature_settings(r, seed=seed), only=None if every else found.entry.columns)
+
+
+def effects(
+    log: InteractionLog, found: Scored, r: RevocabilitySettings, code: int, *, seed: int
+) -> tuple[dict[str, float] | None, tuple[float, float] | None]:
+    """Returns what each feature adds to a user's log odds, and the interval of the probability; None, None unless learned."""
+    if found.learned is None or found.chances is None or log.time is None:
+        return None, None
+    from r2u_rec.revocability.labels import known_at
+    from r2u_rec.revocability.learned import timed
+
+    now = int(log.time.max())
+    added = found.learned.effects(known_at(log, found.erasures, now), code, features=timed(feature_settings(r, seed=seed)), now=now)
+    return added or None, (float(found.chances["low"][code]), float(found.chances["high"][code]))
+
+
+def later_withdrawals(log: InteractionLog, found: Scored) -> NDArray[np.bool_] | None:
+    """Returns (n_users,) who asked after the last record of the log, which the scores cannot have seen; None when nobody is known to."""
+    if found.erasures is None or log.time is None:
+        return None
+    asked = found.erasures.time_of_users(log)
+    later = (asked > int(log.time.max())) & (asked < NEVER)
+    return later if later.any() else None
+
+
+def policy_words(r: RevocabilitySettings) -> str:
+    """Returns the policy and its settings."""
+    said = {"top_share": f"share={r.share:g}", "sampled_by_score": f"share={r.share:g}", "threshold": f"value={r.value:g}"}
+    return f"{r.policy} {said.get(r.policy, f'of {len(r.users)} named users')}"
+
+
+def _unruled(raw: NDArray[np.float64]) -> Ruled:
+    nothing = np.zeros((0, len(raw)), dtype=bool)
+    return Ruled(raw, (), nothing, nothing)
+
+
+def _options(function: Any, r: RevocabilitySettings, *, seed: int) -> dict[str, Any]:
+    """The settings that a scorer takes, by the names of its arguments."""
+    there = vars(r) | {"seed": seed, "settings": feature_settings(r, seed=seed)}
+    return {name: there[name] for name in inspect.signature(function).parameters if name in there}
+
+
+def _erasures(r: RevocabilitySettings) -> Erasures | None:
+    if r.erasures is None:
+        if r.scorer == "learned":
+            raise SettingsError("revocability.scorer=learned needs revocability.erasures: name a CSV or Parquet file of user_key and time")
+        return None
+    return read_erasures(r.erasures)
+
+
+def _learned(log: InteractionLog, r: RevocabilitySettings, erasures: Any, seed: int) -> Scored:
+    from r2u_rec.revocability.learned import LEARNED, LearnedSettings, learn, timed
+
+    settings = LearnedSettings(horizon_days=r.horizon_days, model=r.learner, calibration=r.calibration, seed=seed)
+    of = timed(feature_settings(r, seed=seed))
+    made = learn(log, erasures, features=of, settings=settings)
+    chances = made.probabilities(log, features=of, now=int(log.time.max()), erasures=erasures)  # type: ignore[union-attr]
+    raw = chances["probability"].to_numpy()
+    return Scored(replace(LEARNED, columns=made.scale.names), raw, _unruled(raw), made, chances, erasures)
