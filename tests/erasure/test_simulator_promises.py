@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,36 +122,6 @@ def test_tables_of_several_simulations_are_joined_and_keep_their_types():
     assert both.requests["finished"].isna().sum() == 2
     with pytest.raises(ValueError, match="there are 0 outcomes to join"):
         joined([])
-
-
-def test_only_the_first_model_and_the_present_one_are_alive():
-    alive = weakref.WeakSet()
-
-    class Watched(Edits):
-        def forget(self, task, fitted, ids, *, seed):
-            most.append(len(alive))
-            after = Fitted(Model(), fitted.records.drop(ids))
-            alive.add(after.model)
-            return after
-
-    most: list[int] = []
-    run(leaving(*((100 + i, i + 1) for i in range(20))), Policy("edit", "edit"), small_log(), method=Watched(), on_batch=lambda event: None)
-    assert most == [0] + [1] * 19
-
-
-def test_a_request_of_one_user_reads_what_that_user_has_and_no_more(monkeypatch):
-    from r2u_rec.erasure import pool
-
-    read, real = [], pool.ids_of
-    monkeypatch.setattr(pool, "ids_of", lambda request, log, **more: read.append(len(log)) or real(request, log, **more))
-    log = small_log()
-    asks = [
-        Request(0, START, "user", user=100),
-        Request(1, START + DAY, "interaction", user=101, item=log.item_keys.key(log.item[5])),
-        Request(2, START + 2 * DAY, "window", user=102, since=0),
-    ]
-    run(stream_of(asks), Policy("edit", "edit"), log)
-    assert read == [0, 0, 0, 5, 5]  # each is looked at once before anything begins, on no records
 
 
 def refused(message, error=SettingsError):
