@@ -12,10 +12,10 @@ from scipy.linalg import orthogonal_procrustes
 
 Values = NDArray[np.float64]
 
-COUNTS, OLD_TABLE, OLD_MODEL = "item counts alone", "the old item table alone", "the old model alone"
+NOTHING, COUNTS, OLD_TABLE, OLD_MODEL = "nothing", "item counts alone", "the old item table alone", "the old model alone"
 TABLES, OWN_VECTOR, ALL_VECTORS = "both item tables", "and the user's old vector", "and the old vectors of all erased"
 OLD_MATRIX, MATRICES = "the old weight matrix alone", "both weight matrices"
-WITHOUT_SECOND = (COUNTS, OLD_TABLE, OLD_MODEL, OLD_MATRIX)
+WITHOUT_SECOND = (NOTHING, COUNTS, OLD_TABLE, OLD_MODEL, OLD_MATRIX)
 """What is known by those attackers who have no second snapshot."""
 
 

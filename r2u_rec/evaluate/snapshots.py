@@ -34,7 +34,7 @@ class SnapshotLeak:
         worst_auc: of the user whom that attack reads best.
         attacker, attack: what the best attack needs to know, and its name.
         n_users: users measured; who had nothing erased, or every item there is, has no AUC.
-        baseline_auc: the best mean AUC without the second snapshot.
+        baseline_auc: the best mean AUC without the second snapshot, a guess at least.
     """
 
     auc: float
@@ -97,7 +97,8 @@ def model_leak(
 
 
 def leak_of(areas: Areas) -> SnapshotLeak:
-    """Returns the best attack among `areas` beside the best that needs no second snapshot, which wins a tie."""
+    """Returns the best attack among `areas` beside the best that needs no second snapshot, which wins a tie; a guess is one of these."""
+    areas = {(attacks.NOTHING, "guess"): np.full(len(next(iter(areas.values()))), 0.5)} | areas
     means = {key: float(values.mean()) for key, values in areas.items()}
     baseline = max((key for key in areas if key[0] in attacks.WITHOUT_SECOND), key=means.__getitem__)
     best = max([baseline, *areas], key=means.__getitem__)

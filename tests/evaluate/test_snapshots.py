@@ -21,7 +21,7 @@ from r2u_rec.evaluate.snapshot_attacks import (
     TABLES,
     gram_diagonal,
 )
-from r2u_rec.evaluate.snapshots import attack_areas, leak_of, matrix_areas, model_leak, snapshot_leak, snapshots
+from r2u_rec.evaluate.snapshots import SnapshotLeak, attack_areas, leak_of, matrix_areas, model_leak, snapshot_leak, snapshots
 
 N_ITEMS, D = 120, 6
 RNG = np.random.default_rng(0)
@@ -52,10 +52,20 @@ def test_an_untouched_table_gives_the_baseline_and_nothing_more():
     counts = snapshot_leak(BEFORE, BEFORE, HISTORIES, item_counts=COUNTED)
     assert counts.excess == 0
     assert counts.attacker in (COUNTS, OLD_TABLE)
+    short = BEFORE * np.where(HISTORIES[[0]].toarray()[0] > 0, 0.2, 1.0)[:, None]  # nothing moved, however short a vector is
+    assert snapshot_leak(short, short, HISTORIES[[0]]).excess == 0
     trained = BEFORE + HISTORIES.T @ OWN  # the old model ranks what it was trained on
     old = snapshot_leak(trained, trained, HISTORIES, OWN, COUNTED)
     assert (old.attacker, old.attack, old.excess) == (OLD_MODEL, "old score", 0)
     assert old.auc == old.baseline_auc > 0.8
+
+
+def test_the_leak_is_that_of_the_best_attack_and_a_tie_goes_to_who_needs_no_second_snapshot():
+    areas = {(TABLES, "one"): np.array([0.5, 0.9]), (TABLES, "other"): np.array([0.6, 0.6]), (COUNTS, "count"): np.array([0.6, 0.4])}
+    assert leak_of(areas) == SnapshotLeak(0.7, 0.9, TABLES, "one", n_users=2, baseline_auc=0.5)
+    assert leak_of(areas | {(COUNTS, "count"): np.array([0.8, 0.6])}).attacker == COUNTS
+    worse_than_guessing = leak_of({(COUNTS, "count"): np.array([0.2]), (TABLES, "one"): np.array([0.4])})
+    assert (worse_than_guessing.attacker, worse_than_guessing.auc, worse_than_guessing.excess) == ("nothing", 0.5, 0)
 
 
 def test_each_area_equals_the_naive_loops_over_pairs_ties_counted_half():
@@ -124,9 +134,11 @@ def test_users_of_whom_no_auc_can_be_taken_are_left_out_and_the_histories_stay_a
     indptr = np.searchsorted(rows, np.arange(5))
     histories = sparse.csr_array((values, columns, indptr), shape=(4, N_ITEMS))  # all items, none, 5 twice and 7, an explicit zero
     after = BEFORE.copy()
-    after[[5, 7]] += OWN[0]
-    leak = snapshot_leak(BEFORE, after, histories, np.ones((4, D)))
+    own = np.eye(4, D)
+    after[[5, 7]] -= own[2]
+    leak = snapshot_leak(BEFORE, after, histories, own)
     assert (leak.auc, leak.n_users) == (1.0, 1)
+    assert attack_areas(snapshots(BEFORE, after, own), histories)[OWN_VECTOR, "against own"].tolist() == [1.0]
     assert (histories.nnz, histories.indices.tolist()) == (len(values), columns.tolist())
 
 
