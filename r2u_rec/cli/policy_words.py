@@ -48,9 +48,7 @@ def cost_of(text: str, *, exact: bool) -> OperatorCost:
     try:
         fixed, per_user, per_record = (float(each) for each in text.split("+"))
     except ValueError:
-        raise SettingsError(
-            f"a cost must read FIXED+PER_USER+PER_RECORD in seconds, such as 0.2+0.01+0.00001, got {text!r}"
-        ) from None
+        raise SettingsError(f"a cost must read FIXED+PER_USER+PER_RECORD in seconds, such as 0.2+0.01+0.00001, got {text!r}") from None
     return OperatorCost(fixed, per_user, per_record, exact)
 
 
@@ -59,7 +57,8 @@ def _settable() -> set[str]:
 
 
 def _value(text: str, name: str, kind: Any, value: str | None) -> Any:
-    plain = [each for each in (get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)) if each is not type(None)][0]
+    kinds = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    plain = next(each for each in kinds if each is not type(None))
     if plain is bool:
         if value not in (None, "true", "false"):
             raise SettingsError(f"policy {text!r}: {name} is true or false, got {value!r}")

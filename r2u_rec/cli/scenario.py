@@ -15,7 +15,8 @@ from r2u_rec.cli.settings import Settings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
 from r2u_rec.erasure.arrivals import Incident, draw_requests
-from r2u_rec.erasure.population import DAY, draw_arrivals, draw_returns
+from r2u_rec.erasure.population import draw_arrivals, draw_returns
+from r2u_rec.erasure.replay import read_requests
 from r2u_rec.erasure.requests import Request, ids_of
 from r2u_rec.erasure.stream import Stream
 from r2u_rec.errors import SettingsError
@@ -80,28 +81,28 @@ def scenario_of(s: Settings, seed: int) -> Scenario:
     train = parts.train
     scores = sources.scores(train, s.revocability, seed=seed)
     hazard = np.nan_to_num(rank_shares(scores)) if m.hazard == "score" else (train.user_counts > 0).astype(np.float64)
+    given = None
+    if m.requests_file is not None:
+        given = read_requests(m.requests_file, train, time_unit=m.requests_time_unit)
+        named = train.user_keys.codes([request.user for request in given if request.user is not None])
+        hazard[named] = np.nan  # who is known to ask is not kept out
     holdout, strangers = _kept_out(s, train, hazard, seed)
     apart = np.concatenate([holdout, strangers])
     log = train.keep(np.setdiff1d(train.ids, train.ids_of_users(apart), assume_unique=True))
     arrivals = draw_arrivals(log, start=start, end=end, newcomer_share=m.newcomers_share, later_share=m.later_share, seed=seed)
-    incidents = _incidents(s, start) if m.requests_file is None else ()
-    if m.requests_file is None:
-        requests = draw_requests(
-            log,
-            start=start,
-            end=end,
-            seed=seed,
-            rate_per_month=m.requests_per_month,
-            weights=np.where(log.user_counts > 0, hazard, 0.0),
-            kinds=weights_of(m.kinds, "simulate.kinds"),
-            incidents=incidents,
-            arrivals=arrivals,
-            categories=s.revocability.categories,
-        )
-    else:
-        from r2u_rec.erasure.replay import read_requests
-
-        requests = read_requests(m.requests_file, log=log, unknown="skip").requests
+    incidents = _incidents(s, start) if given is None else ()
+    requests = given or draw_requests(
+        log,
+        start=start,
+        end=end,
+        seed=seed,
+        rate_per_month=m.requests_per_month,
+        weights=np.where(log.user_counts > 0, hazard, 0.0),
+        kinds=weights_of(m.kinds, "simulate.kinds"),
+        incidents=incidents,
+        arrivals=arrivals,
+        categories=s.revocability.categories,
+    )
     returns = draw_returns(requests, log, end=end, probability=m.return_share, mean_days=m.return_days, seed=seed)
     stream = Stream(start, end, requests, arrivals.times, arrivals.ids, returns)
     asked = np.unique([code for request in requests if request.user is not None and (code := log.user_keys.code(request.user)) is not None])
@@ -143,7 +144,10 @@ def _kept_out(s: Settings, train: InteractionLog, hazard: NDArray[np.float64], s
     """Returns the codes of users who are never trained on: those to compare with, and those by whom the Newton step is set."""
     n_users = int((train.user_counts > 0).sum())
     sizes = {}
-    for name, share in (("simulate.holdout_share", s.simulate.holdout_share), ("revocability.strangers_share", s.revocability.strangers_share)):
+    for name, share in (
+        ("simulate.holdout_share", s.simulate.holdout_share),
+        ("revocability.strangers_share", s.revocability.strangers_share),
+    ):
         if not 0 <= share < 0.5:
             raise SettingsError(f"{name} must lie in [0, .5), got {share}")
         sizes[name] = round(share * n_users)
@@ -161,7 +165,9 @@ def _incidents(s: Settings, start: int) -> tuple[Incident, ...]:
     if m.incident_month is None:
         return ()
     if not 0 <= m.incident_month < m.months:
-        raise SettingsError(f"simulate.incident_month must lie in [0, {m.months}), the months simulated, got {m.incident_month}: null for none")
+        raise SettingsError(
+            f"simulate.incident_month must lie in [0, {m.months}), the months simulated, got {m.incident_month}: null for none"
+        )
     whole, part = divmod(m.incident_month, 1)
     time = pd.Timestamp(start, unit="s") + pd.DateOffset(months=int(whole)) + pd.Timedelta(days=30 * part)
     return (Incident(int(time.timestamp()), m.incident_share, m.incident_days),)

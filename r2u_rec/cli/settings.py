@@ -194,17 +194,27 @@ class SimulateSettings:
     months: int = setting(12, "calendar months that it lasts")
     requests_per_month: float = setting(20.0, "mean number, arriving as a Poisson process")
     kinds: tuple[str, ...] = setting(("user=1",), "what is asked for, KIND=WEIGHT: user, interaction, item, category, window")
-    hazard: Literal["score", "uniform"] = setting("score", "who asks: in proportion to the rank of the revocability score, or anybody alike")
+    hazard: Literal["score", "uniform"] = setting(
+        "score", "who asks: in proportion to the rank of the revocability score, or anybody alike"
+    )
     incident_month: float | None = setting(6.0, "months after the start at which many leave at once; null: no incident")
     incident_share: float = setting(0.02, "share of the users then there who leave after the incident")
     incident_days: float = setting(7.0, "days within which they ask")
     requests_file: str | None = setting(None, "a CSV or Parquet file of real requests, in place of drawn ones: time, kind, user, item, ...")
+    requests_time_unit: Literal["s", "ms", "us", "ns", "iso"] = setting("iso", "of its times")
     newcomers_share: float = setting(0.1, "share of the users who join during the stream")
     later_share: float = setting(0.0, "share of the interactions of the other users that arrive during the stream")
     return_share: float = setting(0.1, "share of the erased users who come back under a new key")
     return_days: float = setting(60.0, "mean days until they do")
     policies: tuple[str, ...] = setting(
-        ("never", "retrain every_days=30", "newton batch=1", "newton batch=20", "newton by_deadline", "ascent by_deadline trained=ready2unlearn"),
+        (
+            "never",
+            "retrain every_days=30",
+            "newton batch=1",
+            "newton batch=20",
+            "newton by_deadline",
+            "ascent by_deadline trained=ready2unlearn",
+        ),
         "OPERATOR FIELD=VALUE ...: operators are those of forget.operator, auto, sharded and never; fields those of a policy",
     )
     seeds: tuple[int, ...] = setting((0,), "of streams and trainings; each seed is a simulation of its own")

@@ -37,7 +37,9 @@ def operators_of(policy: Policy, model: str) -> tuple[str, ...]:
     return (policy.operator, RETRAIN)
 
 
-def methods_of(s: Settings, policy: Policy, cohorts: Cohorts, operators: Sequence[str], *, length: float | None = None) -> dict[str, Method]:
+def methods_of(
+    s: Settings, policy: Policy, cohorts: Cohorts, operators: Sequence[str], *, length: float | None = None
+) -> dict[str, Method]:
     """Returns operator -> method.
 
     Args:
@@ -49,7 +51,9 @@ def methods_of(s: Settings, policy: Policy, cohorts: Cohorts, operators: Sequenc
     made: dict[str, Method] = {}
     for operator in operators:
         if operator == SHARDED:
-            made[operator] = Sharded(build.trainer(s, policy.trained, cohorts.revocable), ByUser(), served("mean"), shards=s.simulate.shards)
+            made[operator] = Sharded(
+                build.trainer(s, policy.trained, cohorts.revocable), ByUser(), served("mean"), shards=s.simulate.shards
+            )
         elif operator != RETRAIN:
             made[operator] = build.method(s, policy.trained, operator, cohorts)
     if RETRAIN in operators:  # trained again, a model needs the memory of the operator that goes on editing it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -17,7 +16,7 @@ from r2u_rec.cli.settings import SETTINGS_FILE, Settings, write_settings
 from r2u_rec.cli.simulated_methods import starts
 from r2u_rec.cli.simulation_trials import settings_text
 from r2u_rec.erasure.outcome import BATCHES, CHECKPOINTS, REQUESTS
-from r2u_rec.erasure.policies import Policy
+from r2u_rec.erasure.policies import NONE, RETRAIN, Policy
 from r2u_rec.erasure.stream import Stream, write_stream
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.paper.progress import TrialProgress
@@ -63,9 +62,7 @@ def run_simulation(s: Settings, out: Path, *, jobs: int) -> tuple[Simulation | N
     _, failures = _carried_out(first, out, jobs)
     if failures:
         return None, failures
-    plays = [
-        {**common, "kind": KIND.format("play"), "seed": seed, "policy": name} for name in policies for seed in s.simulate.seeds
-    ]
+    plays = [{**common, "kind": KIND.format("play"), "seed": seed, "policy": name} for name in policies for seed in s.simulate.seeds]
     played, failures = _carried_out(plays, out, jobs)
     whole = [name for name in policies if sum(trial.spec["policy"] == name for trial in played) == len(s.simulate.seeds)]
     if not whole:
@@ -96,7 +93,7 @@ def assembled(s: Settings, out: Path, policies: Mapping[str, Policy], played: Se
         policies={name: asdict(policy) for name, policy in policies.items()},
         start=start,
         end=end,
-        question=f"How should {n} requests of erasure in {s.simulate.months} months be answered, by a {s.model.name} model on {data['name']}?",
+        question=f"How should {n} requests of erasure in {s.simulate.months} months be answered ({s.model.name} on {data['name']})?",
         data=data,
         quality=f"NDCG@{max(s.evaluate.ks)}",
         exact=("retrain", "reprepare", "exact", "sharded"),
@@ -140,6 +137,13 @@ def _check(s: Settings, policies: Mapping[str, Policy]) -> None:
         raise SettingsError(f"simulate.seeds must name one or more seeds, each once, got {list(m.seeds)}")
     if m.n_references < 2:
         raise SettingsError(f"simulate.n_references must be at least 2, got {m.n_references}: one retrained model has no spread")
+    lacking = [
+        word for word, operator in (("never", NONE), ("retrain", RETRAIN)) if operator not in {p.operator for p in policies.values()}
+    ]
+    if lacking:
+        raise SettingsError(
+            f"simulate.policies lacks {' and '.join(lacking)}: others are judged between the two ends, add one that begins with {lacking[0]}"
+        )
     starts(policies, s.model.name)  # refuses operators that do not fit the model
 
 
@@ -152,11 +156,12 @@ def _same_settings(s: Settings, out: Path) -> None:
         known = yaml.safe_load(path.read_text())
         for section, values in yaml.safe_load(_written(s)).items():
             there = known.get(section)
-            differ = [k for k, v in values.items() if k not in ("policies", "seeds") and there.get(k) != v] if isinstance(values, dict) else []
+            differ = (
+                [k for k, v in values.items() if k not in ("policies", "seeds") and there.get(k) != v] if isinstance(values, dict) else []
+            )
             if differ:
-                raise DataError(
-                    f"{out} holds a simulation with {section}.{differ[0]}={there.get(differ[0])!r}, not {values[differ[0]]!r}: name another folder with --out"
-                )
+                name, one, other = f"{section}.{differ[0]}", there.get(differ[0]), values[differ[0]]
+                raise DataError(f"{out} holds a simulation with {name}={one!r}, not {other!r}: name another folder with --out")
     write_settings(s, out)
 
 

@@ -45,7 +45,9 @@ def settings_text(s: Settings) -> str:
 def settings_of(spec: Spec) -> Settings:
     """Returns the settings that `settings_text` wrote, with the seed of the spec."""
     given = json.loads(spec["settings"])
-    sections = {name: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given[name].items()}) for name, kind in SECTIONS.items()}
+    sections = {
+        name: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given[name].items()}) for name, kind in SECTIONS.items()
+    }
     return Settings(**sections, seed=int(spec["seed"]))
 
 
@@ -159,7 +161,9 @@ def costs_of(spec: Spec, s: Settings, policy: Policy, methods: Mapping[str, Any]
     Raises:
         SettingsError: a cost of the settings is of no operator.
     """
-    measured_ones = {name: OperatorCost(**each) for name, each in json.loads((model_folder(spec, policy.trained) / COSTS_FILE).read_text()).items()}
+    measured_ones = {
+        name: OperatorCost(**each) for name, each in json.loads((model_folder(spec, policy.trained) / COSTS_FILE).read_text()).items()
+    }
     measured_ones[SHARDED] = measured_ones[RETRAIN]  # a record trained on again is one, in a shard or not
     given = words_of(s.simulate.costs, "simulate.costs")
     unknown = sorted(set(given) - set(measured_ones))

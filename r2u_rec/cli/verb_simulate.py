@@ -17,7 +17,9 @@ def run(argv: Sequence[str]) -> int:
         "Plays a stream of deletion requests against policies: what each costs, what it leaves behind, which to choose.",
         ("simulate", "data", "model", "training", "prepare", "forget", "revocability"),
     )
-    parser.add_argument("--out", default=None, metavar="FOLDER", help="the folder; by default runs/simulate-<date and time>; one that was begun is resumed")
+    parser.add_argument(
+        "--out", default=None, metavar="FOLDER", help="the folder; by default runs/simulate-<date and time>; one that was begun is resumed"
+    )
     parser.add_argument("--jobs", type=int, default=None, metavar="N", help="trainings and policies at once (default: cores)")
     given = parse(parser, argv)
     s, out = settings_of(given), folder_for(given.out, "simulate")

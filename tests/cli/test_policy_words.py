@@ -1,0 +1,78 @@
+"""Policies, weights and costs as words of a settings file."""
+
+from __future__ import annotations
+
+import pytest
+
+from r2u_rec.cli.policy_words import cost_of, policy_of, weights_of, words_of
+from r2u_rec.cli.simulated_methods import operators_of, starts
+from r2u_rec.errors import SettingsError
+
+
+def test_words_become_the_fields_of_a_policy():
+    found = policy_of("newton every_days=7 retrain_every_days=90 drift_budget=.05 trained=phased")
+    assert (found.operator, found.every_days, found.retrain_every_days, found.drift_budget) == ("newton", 7.0, 90.0, 0.05)
+    assert found.trained == "phased"
+    assert found.name == "newton every_days=7 retrain_every_days=90 drift_budget=.05 trained=phased"
+    assert policy_of("auto batch=20").batch == 20
+
+
+def test_a_bare_word_sets_what_is_true_or_false():
+    assert policy_of("ascent by_deadline").by_deadline
+    assert policy_of("ascent by_deadline=true").by_deadline
+    assert not policy_of("ascent by_deadline=false").by_deadline
+
+
+def test_never_erases_nothing():
+    assert policy_of("never").operator == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (" ", "must begin with one of never, retrain"),
+        ("newtn", "'newtn' is not one of .*; did you mean 'newton'"),
+        ("newton ever_days=7", "'ever_days' is not one of .*; did you mean 'every_days'"),
+        ("newton every_days=week", "every_days must be a number, got 'week'"),
+        ("newton batch=2.5", "batch must be a whole number, got '2.5'"),
+        ("newton batch", "batch needs a value, as in batch=7"),
+        ("newton by_deadline=maybe", "by_deadline is true or false, got 'maybe'"),
+        ("newton trained=well", "trained must be one of standard, .*, got 'well'"),
+        ("newton batch=0", "batch must be a whole number >= 1"),
+    ],
+    ids=["empty", "operator", "field", "number", "whole", "bare", "flag", "arm", "bound"],
+)
+def test_words_that_name_no_policy_are_refused(text, message):
+    with pytest.raises(SettingsError, match=message):
+        policy_of(text)
+
+
+def test_weights_and_costs_are_read():
+    assert weights_of(("user=0.9", "item=0.1"), "simulate.kinds") == {"user": 0.9, "item": 0.1}
+    assert words_of(("newton=1+2+3",), "simulate.costs") == {"newton": "1+2+3"}
+    cost = cost_of("0.5+0.01+0.0001", exact=False)
+    assert cost.seconds(10, 100) == pytest.approx(0.5 + 0.1 + 0.01)
+
+
+def test_weights_and_costs_that_cannot_be_read_are_refused():
+    with pytest.raises(SettingsError, match=r"takes NAME=NUMBER.*got user=most"):
+        weights_of(("user=most",), "simulate.kinds")
+    with pytest.raises(SettingsError, match=r"takes NAME=VALUE, got .user"):
+        weights_of(("user",), "simulate.kinds")
+    with pytest.raises(SettingsError, match=r"must read FIXED\+PER_USER\+PER_RECORD in seconds.*got '1\+2'"):
+        cost_of("1+2", exact=False)
+
+
+def test_operators_fit_the_model():
+    assert operators_of(policy_of("auto"), "mf") == ("newton", "retrain")
+    assert operators_of(policy_of("auto trained=ready2unlearn"), "mf") == ("ascent", "retrain")
+    assert operators_of(policy_of("auto"), "ease") == ("exact", "retrain")
+    assert operators_of(policy_of("never"), "mf") == ("retrain",)
+    with pytest.raises(SettingsError, match=r"policy .exact. does not fit"):
+        operators_of(policy_of("exact"), "mf")
+
+
+def test_policies_of_one_way_of_training_start_from_one_model():
+    words = ("never", "ascent", "newton", "sharded", "ascent trained=ready2unlearn")
+    found = starts({word: policy_of(word) for word in words}, "mf")
+    assert found == {"standard": ("newton", "ascent", "retrain"), "ready2unlearn": ("ascent", "retrain")}
