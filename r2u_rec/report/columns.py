@@ -80,6 +80,54 @@ _KNOWN = (
     Column("coverage", "coverage", "Share of all items that stand in at least one list of recommendations.", 3),
     Column("peak_gb", "peak memory, GB", "Largest resident memory of the process, in 10^9 bytes.", 1),
     Column("rows_per_second", "rows a second", "Interactions handled in a second.", 0),
+    Column("policy", "policy", "When requests are carried out and how. Every policy gets the same requests at the same times."),
+    Column("ndcg_share", "of retrained", "The same quality divided by that of a model retrained at that time without all erased records."),
+    Column(
+        "imprint_end",
+        "imprint AUC, end",
+        "How well an attacker tells those who have asked so far from people the model never saw, held against retrained models, at the "
+        "last checkpoint. Those whose requests still wait count. 0.5 means nothing to tell, 1 remembered.",
+    ),
+    Column(
+        "imprint_worst",
+        "imprint AUC, worst",
+        "The highest imprint AUC of any checkpoint. A maximum of noisy figures lies above their mean: hold it against always retraining.",
+    ),
+    Column(
+        "adaptive_end",
+        "adaptive AUC, end",
+        "The imprint at the last checkpoint for a stronger attacker, who combines several signals in a cross-validated classifier.",
+    ),
+    Column("overlap", "overlap", "Share of the top 20 that a model has in common with a retrained one, mean over users; last checkpoint."),
+    Column(
+        "overlap_floor",
+        "retrained pair",
+        "The same overlap between two retrained models that differ in their seed alone: what drift is held against.",
+    ),
+    Column("hours_p50", "hours, p50", "Hours within which half of the requests are carried out; – where fewer than half were.", 2),
+    Column("hours_p95", "hours, p95", "Hours within which 95 % of the requests are carried out; – where fewer were.", 2),
+    Column("misses", "missed", "Requests carried out after their deadline, or not at all though it passed; mean over seeds.", 1),
+    Column("misses_share", "missed, share", "The same divided by the number of requests."),
+    Column("warnings", "warned", "Requests of which the service warned that their deadline is near; mean over seeds.", 1),
+    Column("waiting_end", "waiting, end", "Requests not yet carried out at the last checkpoint; mean over seeds.", 1),
+    Column(
+        "snapshot_mean",
+        "snapshot AUC, mean",
+        "How well whoever holds the model from before and after a batch reads the erased histories off the difference; mean over batches. "
+        "0.5 is chance, 1 gives all away; what it adds is what lies above the figure without the second snapshot.",
+    ),
+    Column("snapshot_baseline", "snapshot AUC, without", "The same for who has the model from before alone; mean over batches."),
+    Column("snapshot_worst", "snapshot AUC, worst", "The same for the batch that is read best."),
+    Column(
+        "cpu_per_month",
+        "CPU s a month",
+        "Processor seconds of all threads for erasing, preparing again and retraining, a month of 30.44 days.",
+        1,
+    ),
+    Column(
+        "cpu_share", "CPU / always retraining", "The same divided by that of always retraining in the same simulation, seed by seed.", 3
+    ),
+    Column("trainings", "trainings", "Trainings from scratch in the simulated time; mean over seeds.", 1),
     Column("arm", "training", "How the model was trained before any request."),
     Column("operator", "forgetting", "What was done at the request; 'retrained' is the reference, 'none' the model as trained."),
 )
