@@ -37,7 +37,8 @@ class Scenario:
         log: the records that the service will ever know: the training part without those of the users kept out.
         cohorts: whom a model prepares for (`revocable`), who is never trained on (`holdout`, `strangers`), and who asks to be
             erased as a whole (`forget`).
-        stayers: users with test interactions who are there from the start and never ask: by them quality is measured.
+        stayers: users with test interactions who are there from the start and never ask, at most `quality_users` of them: by them
+            quality is measured.
         stream: requests, arrivals and returns.
         incidents: after which many leave.
     """
@@ -110,6 +111,9 @@ def scenario_of(s: Settings, seed: int) -> Scenario:
     revocable = np.setdiff1d(revocable_users(train, scores, s.revocability, seed=seed), apart)
     there = np.flatnonzero(np.bincount(log.user[log.positions(stream.known(log, start))], minlength=log.n_users))
     stayers = np.setdiff1d(np.intersect1d(there, np.flatnonzero(parts.test.user_counts > 0)), asked)
+    if m.quality_users < 1:
+        raise SettingsError(f"simulate.quality_users must be at least 1, got {m.quality_users}")
+    stayers = np.sort(random_stream(seed, "quality users").permutation(stayers)[: m.quality_users])
     return Scenario(parts, log, Cohorts(scores, revocable, leaving, holdout, strangers, train), stayers, stream, incidents)
 
 

@@ -142,7 +142,7 @@ def _check(s: Settings, policies: Mapping[str, Policy]) -> None:
     ]
     if lacking:
         raise SettingsError(
-            f"simulate.policies lacks {' and '.join(lacking)}: others are judged between the two ends, add one that begins with {lacking[0]}"
+            f"simulate.policies lacks {' and '.join(lacking)}: others are judged between the two ends, add one beginning with {lacking[0]}"
         )
     starts(policies, s.model.name)  # refuses operators that do not fit the model
 

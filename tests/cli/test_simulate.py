@@ -96,9 +96,10 @@ def test_the_span_counts_calendar_months(tiny):
         ({"months": 0}, "months must be at least 1, got 0"),
         ({"start": "soon"}, "start must be a date such as 2026-01-01, got 'soon'"),
         ({"incident_month": 6.0}, r"incident_month must lie in \[0, 6\).*null for none"),
+        ({"quality_users": 0}, "quality_users must be at least 1, got 0"),
         ({"holdout_share": 0.5}, r"holdout_share must lie in \[0, .5\), got 0.5"),
     ],
-    ids=["months", "start", "incident", "holdout"],
+    ids=["months", "start", "incident", "users", "holdout"],
 )
 def test_what_cannot_be_simulated_is_refused(tiny, change, message):
     with pytest.raises(SettingsError, match=message):
