@@ -73,8 +73,9 @@ def draw_requests(
     - item: withdrawn by who holds its rights; each once. category: an entry of the column, uniform; each once.
 
     A user may ask for all after having asked for each record: such a request finds none left. Times, kinds, users, and each
-    incident are streams of their own: an incident more, or another share of a kind, leaves all other draws as they are but for
-    who is no longer there, and a later end adds requests behind.
+    incident are streams of their own. An incident more, or another share of a kind, leaves the times of all others as they are, and
+    the users too, but those who are no longer there (and, where eight draws in a row hit such users, the one drawn instead). A later
+    end adds requests behind.
 
     Args:
         log: the full log.

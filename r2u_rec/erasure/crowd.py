@@ -20,9 +20,10 @@ _TRIES, _MORE_TRIES = 8, 32
 class Urn:
     """Numbers drawn in proportion to their weights, among those that may be drawn at the moment.
 
-    Each event has draws of its own, so that what happened at other events matters only where it forbids a draw. A draw from
-    all weights that is refused where it is not allowed is a draw from those allowed; where too many are refused, the rest are
-    tried in the order of Exponential / weight, which is the same in law.
+    Each event has eight draws of its own from all weights, so that what happened at other events matters only where it forbids
+    one. A draw that is refused where it is not allowed is a draw from those allowed. Where all eight are refused, 32 more are
+    from those that had not gone when this last happened; at the end the rest are tried in the order of Exponential / weight,
+    which is the same in law.
 
     Args:
         weights: (n,) >= 0, one at least positive.

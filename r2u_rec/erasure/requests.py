@@ -152,7 +152,7 @@ def items_of(log: InteractionLog, category: str, categories: str | None, separat
         found = (separator + text + separator).str.contains(separator + category + separator, regex=False)
     else:
         found = text == category
-    mask: NDArray[np.bool_] = found.to_numpy(dtype=bool, na_value=False) & column.notna().to_numpy()
+    mask: NDArray[np.bool_] = found.to_numpy(dtype=bool, na_value=False)
     if not mask.any():
         there = sorted(entries_of(column, separator))
         near = difflib.get_close_matches(category, there, n=1)

@@ -12,7 +12,7 @@ from stream_toys import DAY, END, START, log_of, random_log
 
 from r2u_rec.data import InteractionLog
 from r2u_rec.erasure import Arrivals, Incident, Request, Stream, draw_requests
-from r2u_rec.erasure.arrivals import MONTH_DAYS
+from r2u_rec.erasure.arrivals import MONTH_DAYS, _poisson_times
 from r2u_rec.errors import DataError, SettingsError
 
 DAYS = (END - START) / DAY
@@ -49,6 +49,20 @@ def test_as_many_requests_arrive_as_the_rate_says(crowd: InteractionLog, options
     assert abs(gaps.std() / gaps.mean() - 1) < 0.15
     assert [request.number for request in requests] == list(range(len(requests)))
     assert all(START <= request.received < END for request in requests)
+
+
+def test_a_month_is_a_twelfth_of_a_year() -> None:
+    assert pytest.approx(30.4375) == MONTH_DAYS
+
+
+def test_times_go_on_to_the_end_when_the_first_block_of_draws_falls_short() -> None:
+    class Hurried:
+        """Gaps of half the mean."""
+
+        def exponential(self, size: int) -> np.ndarray:
+            return np.full(size, 0.5)
+
+    assert _poisson_times(10, 110, 1.0, Hurried()).tolist() == [10 + 0.5 * n for n in range(1, 200)]  # type: ignore[arg-type]
 
 
 def test_who_asks_for_everything_never_asks_again(crowd: InteractionLog) -> None:
@@ -119,6 +133,11 @@ def test_who_has_left_is_not_counted_by_an_incident() -> None:
     assert len(requests) == 4 + 3
 
 
+def test_two_incidents_at_one_moment_strike_independently(crowd: InteractionLog) -> None:
+    requests = drawn(crowd, rate_per_day=0, incidents=[Incident(PEAK, 0.5), Incident(PEAK, 0.5)])
+    assert abs(len(requests) - 6000) < 5 * np.sqrt(8000 * 0.75 * 0.25)
+
+
 def test_those_who_would_ask_after_the_end_are_left_out(crowd: InteractionLog) -> None:
     requests = drawn(crowd, rate_per_day=0, incidents=[Incident(END - DAY, 0.5, within_days=30)])
     assert 0 < len(requests) < 1000
@@ -172,6 +191,14 @@ def test_an_interaction_is_a_known_record_that_is_asked_for_once(readers: Intera
     assert len(asked) > 300
     pairs = Counter(zip(readers.user_keys.keys[readers.user], readers.item_keys.keys[readers.item], strict=True))
     assert all(times <= pairs[pair] for pair, times in Counter(asked).items())
+
+
+def test_who_has_left_asks_for_nothing_more(readers: InteractionLog) -> None:
+    left: set[str] = set()
+    for request in drawn(readers, rate_per_day=3, kinds={"user": 1, "interaction": 2, "window": 1}, weights=np.arange(300)):
+        assert request.user not in left
+        left |= {request.user} if request.kind == "user" else set()
+    assert len(left) > 150
 
 
 def test_a_window_reaches_from_one_record_of_the_user_to_another(readers: InteractionLog) -> None:

@@ -171,6 +171,7 @@ def test_only_who_asked_for_everything_comes_back_and_only_once(log: Interaction
     )
     back = draw_returns(requests, log, end=START + 10**10, probability=1.0, seed=0)
     assert [one.user for one in back] == ["u2"]
+    assert back == draw_returns(requests[:2], log, end=START + 10**10, probability=1.0, seed=0)
 
 
 def test_a_new_key_is_nobody_elses() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time as clock
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,17 @@ def test_a_file_of_users_and_times_under_other_names_is_enough(tmp_path: Path, l
     assert found == (Request(0, 1, "user", user=20), Request(1, 1, "user", user=10))  # the same second: in the order of the file
 
 
+@pytest.fixture
+def far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock on the wall is not UTC."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    clock.tzset()
+    yield
+    monkeypatch.undo()
+    clock.tzset()
+
+
+@pytest.mark.usefixtures("far_away")
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
