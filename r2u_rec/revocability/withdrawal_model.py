@@ -135,14 +135,21 @@ def fit_calibration(log_odds: Values, withdrew: NDArray[np.bool_], *, kind: Cali
     """Returns the calibration of (n,) log odds of rows that the classifier has not seen.
 
     A sigmoid that would fall is made level at the base rate: then the classifier ranks nobody.
+
+    Source: Platt 1999, with its softened targets.
     """
     if kind == "isotonic":
         stairs = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
         stairs.fit(log_odds, withdrew.astype(np.float64), sample_weight=weight)
         return Calibration(kind, np.asarray(stairs.X_thresholds_, np.float64), np.asarray(stairs.y_thresholds_, np.float64))
-    line = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200).fit(log_odds[:, None], withdrew, sample_weight=weight)
+    times = np.ones(len(log_odds)) if weight is None else weight
+    n_left, n_stayed = float(times[withdrew].sum()), float(times[~withdrew].sum())
+    target = np.where(withdrew, (n_left + 1) / (n_left + 2), 1 / (n_stayed + 2))  # keeps the slope finite when the two do not overlap
+    outcome = np.repeat([True, False], len(log_odds))
+    line = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200)
+    line.fit(np.tile(log_odds, 2)[:, None], outcome, sample_weight=np.concatenate([times * target, times * (1 - target)]))
     slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
     if slope < 0:
-        rate = float(np.average(withdrew, weights=weight))
+        rate = n_left / (n_left + n_stayed)
         slope, intercept = 0.0, float(np.log(rate / (1 - rate)))
     return Calibration(kind, np.array([slope]), np.array([intercept]))

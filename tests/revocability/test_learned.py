@@ -15,9 +15,11 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.revocability.erasures import DAY_SECONDS, Erasures, simulated_erasures
+from r2u_rec.revocability.labels import cutoffs
 from r2u_rec.revocability.learned import LearnedSettings, learn
 from r2u_rec.revocability.learned_file import load_learned, save_learned
-from r2u_rec.revocability.validation import calibration_table, validate, wilson
+from r2u_rec.revocability.validation import Estimate, Validation, calibration_table, validate, wilson
+from r2u_rec.revocability.withdrawal_model import fit_calibration
 
 N_USERS, DAYS, HORIZON = 3000, 300, 30
 END = DAYS * DAY_SECONDS
@@ -239,3 +241,33 @@ def test_a_constant_probability_has_no_skill_and_a_perfect_one_all():
     assert (constant.auc.value, constant.brier_skill.value) == (0.5, 0)
     assert (perfect.auc.value, perfect.brier.value, perfect.brier_skill.value) == (1, 0, 1)
     assert perfect.skilful
+
+
+def test_skill_is_claimed_only_when_the_whole_interval_says_so():
+    table = pd.DataFrame()
+    unsure = Validation(100, 9, Estimate(0.6, 0.45, 0.7), Estimate(0.1, 0.1, 0.1), Estimate(0.1, -0.1, 0.2), table)
+    orders = replace(unsure, auc=Estimate(0.6, 0.55, 0.7))
+    good = replace(orders, brier_skill=Estimate(0.1, 0.05, 0.2))
+    assert [(each.ranks, each.skilful) for each in (unsure, orders, good)] == [(False, False), (True, False), (True, True)]
+    assert "NO SKILL" in unsure.words()
+    assert "the probabilities are not shown to beat the base rate" in orders.words()
+    assert good.words().startswith("9 of 100 users (9.0%) withdrew; AUC 0.600 [0.550, 0.700], Brier score 0.1000, skill")
+    assert good.words().endswith("against the base rate 0.100 [0.050, 0.200].")
+
+
+def test_a_sigmoid_that_would_fall_is_level_at_the_base_rate():
+    odds = np.linspace(-2, 2, 100)
+    falling = fit_calibration(odds, odds < -1, kind="sigmoid")
+    assert_allclose(falling.probability(odds), (odds < -1).mean())
+    rising = fit_calibration(odds, odds > 1, kind="sigmoid").probability(odds)
+    assert (np.diff(rising) > 0).all()
+
+
+def test_a_draw_without_a_single_withdrawal_is_passed_over(world):
+    when = cutoffs(0, END, horizon_days=HORIZON)
+    asked = world.erasures.time
+    early = (asked <= when.calibration) | (asked > when.validation)
+    early[np.flatnonzero(~early)[0]] = True  # one withdrawal is left to calibrate by
+    few = Erasures(world.erasures.keys[early], asked[early])
+    made = learn(world.log, few, features=simple, settings=replace(QUICK, min_validation_events=1), until=END)
+    assert 0 < len(made.refits) < QUICK.n_bootstrap
