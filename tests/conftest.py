@@ -1,11 +1,14 @@
-"""What every test may ask for: the folder of real data, and the checkout."""
+"""What every test may ask for: the folder of real data, the checkout, and the search that the conformance suite is made of."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "conformance"))
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import sparse
-from torch_geometric.nn import LGConv
+from held import content, leaves  # in the folder beside this file
 
 from r2u_rec.core.preparation import Preparation
 from r2u_rec.core.protocols import Split
@@ -28,11 +27,14 @@ from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import UnknownRecordError
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.recsys.propagation import normalised_adjacency
+from r2u_rec.recsys.sharding import ByUser, served
 from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
+from r2u_rec.unlearn.partition import ByRecord
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.sharded import Sharded
 
 N_USERS, N_ITEMS = 24, 16
 
@@ -109,9 +111,13 @@ STRATEGIES = {
 TRAINERS = {name: GradientTrainer(Training(epochs=12, batch_size=72, lr=0.1), strategy) for name, strategy in STRATEGIES.items()}
 UNLEARNERS = {"ascent": GradientAscent(steps=4, lr=0.3, tables=("item_*",)), "newton": BlockNewton()}
 METHODS = {f"{t} + {u}": PostHoc(TRAINERS[t], UNLEARNERS[u]) for t in TRAINERS for u in UNLEARNERS} | {
-    "retrain": Retrain(TRAINERS["standard"])
+    "retrain": Retrain(TRAINERS["standard"]),
+    "sharded": Sharded(TRAINERS["standard"], ByUser(), served(), shards=2, slices=3),
+    "sharded by record": Sharded(TRAINERS["standard"], ByRecord(), served("vote", fold_all=True), shards=2),
+    "sharded, balanced": Sharded(TRAINERS["standard"], ByUser(balanced=True), served("own"), shards=2),
 }
-EVERY = [(m, t) for t in TASKS if t != "none" for m in METHODS] + [("ease", "none")]
+ONCE = ("sharded by record", "sharded, balanced")  # partitions, whatever the task
+EVERY = [(m, t) for t in TASKS if t != "none" for m in METHODS if m not in ONCE or t == "MF, BPR"] + [("ease", "none")]
 METHODS["ease"] = Ease(reg=2.0)
 EXACT = [(m, t) for m, t in EVERY if METHODS[m].exact]
 POST_HOC = [(m, t) for m, t in EVERY if isinstance(METHODS[m], PostHoc)]
@@ -140,35 +146,6 @@ def forgotten(method: str, task: str, request_name: str) -> Any:
     return now
 
 
-def leaves(value: Any, where: str = "fitted") -> Any:
-    """Yields (place, leaf) of everything that `value` holds; a thing of unknown kind fails, so that nothing is passed over."""
-    if value is None or isinstance(value, str | int | float | bool | np.generic | torch.dtype | LGConv):
-        yield where, value
-    elif isinstance(value, torch.Tensor):
-        yield where, (value.to_dense() if value.layout != torch.strided else value).detach().numpy()
-        yield from leaves(value.grad, f"{where}.grad") if value.is_leaf else ()
-    elif isinstance(value, np.ndarray | pd.Index | pd.DataFrame):
-        yield where, np.asarray(value)
-    elif sparse.issparse(value):
-        yield where, value.toarray()
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield from leaves(part, f"{where}.{key}")
-    elif isinstance(value, list | tuple | set | frozenset):
-        for i, part in enumerate(value):
-            yield from leaves(part, f"{where}[{i}]")
-    elif isinstance(value, torch.nn.Module) or dataclasses.is_dataclass(value):
-        yield from leaves(vars(value), where)
-    else:
-        raise AssertionError(f"{where} is a {type(value).__name__}: what does it hold?")
-
-
-def content(value: Any) -> list[Any]:
-    return [
-        (where, leaf.tobytes() if isinstance(leaf, np.ndarray) and leaf.dtype != object else repr(leaf)) for where, leaf in leaves(value)
-    ]
-
-
 def parameters(now: Any) -> bytes:
     return b"".join(value.numpy().tobytes() for value in now.model.state_dict().values())
 
@@ -178,6 +155,13 @@ def right_colour(now: Any, users: Any) -> float:
     scores = now.model.scores(np.arange(N_USERS))
     scores[LOG.user, LOG.item] = -np.inf
     return float((np.argsort(-scores[users], axis=1)[:, :2] % 2 == users[:, None] % 2).mean())
+
+
+def stands_on(now: Any) -> list[Any]:
+    """Each model inside, and the records that it stands on."""
+    if not hasattr(now.memory, "shard_of"):
+        return [(now.model, now.records)]
+    return [(model, now.records.take(now.memory.shard_of == shard)) for shard, model in enumerate(now.model.shards)]
 
 
 @every
@@ -244,17 +228,18 @@ def test_attach_ran_last_so_that_graph_rows_and_histories_stand_on_what_remains(
     gone = np.flatnonzero(after.records.user_counts == 0)
     assert np.abs(after.model.scores(gone)).sum() == 0
     if task != "none":
-        assert after.model.attached == (1 if method == "retrain" else 1 + len(REQUESTS[request_name]))
+        assert after.model.attached == (1 + len(REQUESTS[request_name]) if isinstance(METHODS[method], PostHoc) else 1)
     if task == "LightGCN":
-        assert torch.equal(after.model.graph.adjacency.to_dense(), normalised_adjacency(after.records).to_dense())
-    if method == "ease":
+        for model, records in stands_on(after):
+            assert torch.equal(model.graph.adjacency.to_dense(), normalised_adjacency(records).to_dense())
+    if method == "ease" or method.startswith("sharded"):
         assert (after.model.histories != after.records.matrix()).nnz == 0
 
 
 @every
 @requests
 def test_nothing_that_remains_holds_an_erased_id_a_key_or_an_edge(method, task, request_name):
-    """Searches parameters, buffers, gradients, graph, histories, blocks, probe, records, vocabularies and side information."""
+    """Searches parameters, buffers, gradients, graphs, histories, blocks, probe, checkpoints, records, keys and side information."""
     after = forgotten(method, task, request_name)
     erased, gone = np.concatenate(REQUESTS[request_name]), np.flatnonzero(after.records.user_counts == 0)
     pairs = {(int(LOG.user[i]), int(LOG.item[i])) for i in LOG.positions(np.sort(erased))}
@@ -288,7 +273,7 @@ def test_the_search_finds_what_stays_behind():
 @requests
 def test_an_exact_method_equals_fitting_what_remains(method, task, request_name):
     after = forgotten(method, task, request_name)
-    again = METHODS[method].fit(TASKS[task], after.records, seed=1)
+    again = METHODS[method].fit(TASKS[task], after.records, seed=getattr(after.memory, "seed", 1))  # shards keep the seed of the fit
     for found, wanted in zip(after.model.state_dict().values(), again.model.state_dict().values(), strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-8 if method == "ease" else 0, rtol=0)
 
