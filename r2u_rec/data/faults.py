@@ -147,11 +147,11 @@ def _reason_of_time(kind: str, unit: str) -> str:
 
 
 def seconds_of(kind: str, unit: str, *, whole: bool = True) -> str:
-    """SQL of the time in (whole) seconds since 1970-01-01 UTC; a date without a zone is taken for UTC."""
+    """SQL of the time in (whole) seconds since 1970-01-01 UTC; a date without a zone or an offset is taken for UTC."""
     if kind.startswith(("TIMESTAMP", "DATE")):
         seconds = 'epoch("time")'
     elif unit == "iso":
-        seconds = 'epoch(TRY_CAST("time" AS TIMESTAMP))'
+        seconds = 'epoch(TRY_CAST("time" AS TIMESTAMPTZ))'  # the connection's time zone is UTC
     else:
         seconds = f'TRY_CAST("time" AS DOUBLE) / {UNITS[unit]}'
     return f"CAST(floor({seconds}) AS BIGINT)" if whole else seconds

@@ -84,6 +84,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     settings: dict[str, Any] = {"threads": min(4, os.cpu_count() or 1), "memory_limit": "700MB", "temp_directory": tempfile.gettempdir()}
     connection = duckdb.connect(config=settings | {"preserve_insertion_order": True})
     connection.execute("SET python_enable_replacements = false")  # no names of Python variables in queries
+    connection.execute("SET TimeZone = 'UTC'")  # of dates that name no offset
     connection.execute("SET enable_progress_bar = false")  # it would write to standard output
     return connection
 

@@ -102,6 +102,11 @@ def test_dates_as_text_are_read_as_utc(tmp_path: Path) -> None:
     assert read_log(tmp_path / "log.csv", time_unit="iso").time.tolist() == [978307210, 978307211]
 
 
+def test_an_offset_from_utc_in_a_date_counts(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,time\n1,1,2001-01-01T02:00:10+02:00\n1,2,2000-12-31 19:00:11-05\n")
+    assert read_log(tmp_path / "log.csv", time_unit="iso").time.tolist() == [978307210, 978307211]
+
+
 def test_time_and_rating_may_be_absent_or_left_out() -> None:
     assert read_log(FRAME[["user_id", "item_id"]]).time is None
     left_out = read_log(FRAME, time=None, rating=None)
