@@ -161,7 +161,7 @@ def _taken(table: Table, rows: Sequence[Mapping[str, Any]], left: Sequence[str],
     highest = _mean(table, best, sim.quality)
     beside = (
         "is the best of those that qualify"
-        if best == policy
+        if highest is None or kept.mean >= highest
         else f"is within {100 * TOLERATED_LOSS:g}\u00a0% of the best that qualifies (“{best}”, {highest:.4f})"
     )
     cheapest = "and it is the only one that qualifies" if len(left) == 1 else f"and of these {len(left)} it is the cheapest"
