@@ -3,30 +3,59 @@
 Which data counts as revocable is a managerial decision; the behavioural scorers are an aid where nothing better is known.
 """
 
-from r2u_rec.revocability.activity import active_days, churn, engagement, inactive_seconds
+from r2u_rec.revocability.behaviour import (
+    active_days,
+    churn,
+    engagement,
+    evolving_interest,
+    hazard,
+    inactive_seconds,
+    recent_intensity,
+    sessions,
+    stability,
+)
 from r2u_rec.revocability.blend import blend, supplied, uniform
-from r2u_rec.revocability.interest import evolving_interest
+from r2u_rec.revocability.engine import distributed, embedded
+from r2u_rec.revocability.exposure import crowd, disclosure, sensitivity, uniqueness
+from r2u_rec.revocability.features import FeatureSettings, feature_table, features
 from r2u_rec.revocability.names import POLICIES, SCORERS, policy, scorer
 from r2u_rec.revocability.policies import explicit, sampled_by_score, threshold, top_share, unflagged
 from r2u_rec.revocability.ranks import rank_shares
+from r2u_rec.revocability.records import records_of
+from r2u_rec.revocability.sides import sides_of_records
 
 __all__ = [
     "POLICIES",
     "SCORERS",
+    "FeatureSettings",
     "active_days",
     "blend",
     "churn",
+    "crowd",
+    "disclosure",
+    "distributed",
+    "embedded",
     "engagement",
     "evolving_interest",
     "explicit",
+    "feature_table",
+    "features",
+    "hazard",
     "inactive_seconds",
     "policy",
     "rank_shares",
+    "recent_intensity",
+    "records_of",
     "sampled_by_score",
     "scorer",
+    "sensitivity",
+    "sessions",
+    "sides_of_records",
+    "stability",
     "supplied",
     "threshold",
     "top_share",
     "unflagged",
     "uniform",
+    "uniqueness",
 ]

@@ -1,41 +1,84 @@
-"""Every user's history in order of time, as flat arrays that numpy can walk without a loop over users."""
+"""Each user's records in order of time, and what can be counted of them, as relational expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
+import ibis
 import numpy as np
+from ibis.expr.types import IntegerColumn, Table
 from numpy.typing import NDArray
-from scipy import sparse
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError
+from r2u_rec.revocability.scatter import MODULUS
 
-CHUNK_ROWS = 1 << 17
-"""Rows handled at once: small enough for the processor's cache, large enough that Python's own share does not show."""
+DAY_SECONDS = 86_400
+
+NO_TIME = (
+    "this scorer needs the time of each interaction, and {what} has no time column: name the time column when reading the data, "
+    "or use a scorer that needs none (uniqueness, crowd, supplied, uniform)"
+)
 
 
-@dataclass(frozen=True, eq=False)
-class Histories:
-    """The rows of a log, grouped by user and ascending in time inside each group.
+def placed(records: Table) -> Table:
+    """Returns the records with `place` (1 is the user's first), `n` (the user's records) and `before` (the time of the one before).
 
-    Attributes:
-        rows: (n,) positions in the log, int32 or int64; equal times keep the order of the log.
-        start: (n_users + 1,) int64; user u owns rows[start[u]:start[u + 1]].
+    Records of the same second come in an order that depends on the items alone, and on neither their codes' order nor that of
+    the table: ties are broken by a permutation of the codes, so that no engine and no file decides who drifted.
     """
+    mixed = records.item.cast("int64") * 742_938_285 % MODULUS
+    mine = ibis.window(group_by=records.user, order_by=[records.time, mixed])
+    return records.select(
+        "user",
+        "item",
+        "time",
+        place=ibis.row_number().over(mine) + 1,
+        n=records.count().over(ibis.window(group_by=records.user)),
+        before=records.time.lag().over(mine),
+    )
 
-    rows: NDArray[np.integer]
-    start: NDArray[np.int64]
 
-    def chunks(self, max_rows: int = CHUNK_ROWS) -> Iterator[tuple[int, int]]:
-        """Yields ranges (first user, last user + 1) of at most `max_rows` rows, or of one user who has more."""
-        first, n_users = 0, len(self.start) - 1
-        while first < n_users:
-            last = int(np.searchsorted(self.start, self.start[first] + max_rows, side="right")) - 1
-            last = min(max(last, first + 1), n_users)
-            yield first, last
-            first = last
+def counts(records: Table) -> Table:
+    """Returns one row a user: n_records."""
+    return records.group_by("user").aggregate(n_records=records.count().cast("float64"))
+
+
+def spans(records: Table, *, now: int, recent_days: int) -> Table:
+    """Returns one row a user: inactive_seconds, span_days and age_days (days of the calendar), recent_intensity."""
+    first, last = records.time.min(), records.time.max()
+    recent = (records.time > now - recent_days * DAY_SECONDS).cast("int64").sum()
+    return records.group_by("user").aggregate(
+        inactive_seconds=(now - last).cast("float64"),
+        span_days=(day(last) - day(first)).cast("float64"),
+        age_days=(now // DAY_SECONDS - day(first)).cast("float64"),
+        recent_intensity=recent / float(recent_days),
+    )
+
+
+def visits(placed: Table, *, session_gap_seconds: int) -> Table:
+    """Returns one row a user: active_days, sessions and stability.
+
+    Stability is minus the burstiness of the n gaps between active days: with r the gaps' standard deviation (of all, not of a
+    sample) over their mean, A_n(r) = (sqrt(n + 1) r - sqrt(n - 1)) / ((sqrt(n + 1) - 2) r + sqrt(n - 1)); 0 with fewer than 2 gaps.
+    """
+    gap = placed.time - placed.before
+    days = day(placed.time) - day(placed.before)  # empty for a user's first record
+    summed = placed.group_by("user").aggregate(
+        active_days=(placed.before.isnull() | (days > 0)).cast("int64").sum().cast("float64"),
+        sessions=(placed.before.isnull() | (gap > session_gap_seconds)).cast("int64").sum().cast("float64"),
+        span=(day(placed.time.max()) - day(placed.time.min())).cast("float64"),
+        squares=days.cast("float64").pow(2).sum(),
+    )
+    n = summed.active_days - 1
+    some = ibis.ifelse(n >= 2, n, 2.0)
+    mean = ibis.ifelse(n >= 2, summed.span / some, 1.0)
+    r = ibis.greatest(summed.squares.coalesce(0.0) / some - mean * mean, 0.0).sqrt() / mean
+    burstiness = ((some + 1).sqrt() * r - (some - 1).sqrt()) / (((some + 1).sqrt() - 2) * r + (some - 1).sqrt())
+    return summed.select("user", "active_days", "sessions", stability=ibis.ifelse(n >= 2, -burstiness, 0.0))
+
+
+def day(time: IntegerColumn) -> IntegerColumn:
+    """Returns the number of the day (UTC) since 1970-01-01; times before it are ordinary times."""
+    return time // DAY_SECONDS
 
 
 def times_of(log: InteractionLog) -> NDArray[np.int64]:
@@ -45,65 +88,7 @@ def times_of(log: InteractionLog) -> NDArray[np.int64]:
         DataError: the log has no time column, or no records.
     """
     if log.time is None:
-        raise DataError(
-            f"this scorer needs the time of each interaction, and the log of {len(log)} records has no time column: name the time column "
-            "when reading the data, or use a scorer that needs none (supplied, uniform)"
-        )
+        raise DataError(NO_TIME.format(what=f"the log of {len(log)} records"))
     if len(log) == 0:
         raise DataError("nobody can be scored: the log has 0 records; read data with at least one interaction")
     return log.time
-
-
-def histories(log: InteractionLog) -> Histories:
-    """Returns the histories of `log`.
-
-    Raises:
-        DataError: the log has no time column, or no records.
-    """
-    time = times_of(log)
-    rows, start = grouped(log.user, log.n_users)
-    ordered = Histories(rows, start.astype(np.int64))
-    for first, last in ordered.chunks():
-        here = slice(start[first], start[last])
-        order = sorted_within(log.user[rows[here]], time[rows[here]])
-        rows[here] = rows[here][order]
-    return ordered
-
-
-def grouped(group: NDArray[np.integer], n_groups: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Returns the positions in order of their group, (n,), and where each group starts, (n_groups + 1,); int32 where that is enough.
-
-    The order inside a group is kept. Transposing a sparse matrix with one entry a row is a counting sort: linear, and
-    several times faster than sorting.
-    """
-    n = len(group)
-    start = np.arange(n + 1, dtype=np.int32 if n < np.iinfo(np.int32).max else np.int64)
-    members = sparse.csr_array((np.ones(n, dtype=np.int8), group, start), shape=(n, n_groups)).tocsc()
-    return members.indices, members.indptr
-
-
-def sorted_within(group: NDArray[np.integer], key: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Returns the positions that sort `key` inside each group; equal keys keep their order.
-
-    Args:
-        group: (n,) ascending integers.
-        key: (n,) integers.
-
-    Group, key and position are packed into one int64 where they fit, because sorting numbers is several times faster
-    than sorting positions by two columns.
-    """
-    n = len(group)
-    if n == 0:
-        return np.empty(0, dtype=np.int64)
-    low, high = int(key.min()), int(key.max())
-    position_bits, key_bits = n.bit_length(), (high - low).bit_length()
-    if position_bits + key_bits + int(group[-1] - group[0]).bit_length() > 63:
-        return np.lexsort((key, group)).astype(np.int64)
-    packed = (group - group[0]).astype(np.int64)
-    packed <<= key_bits
-    packed |= key.astype(np.int64) - low
-    packed <<= position_bits
-    packed |= np.arange(n)
-    packed.sort()
-    packed &= (1 << position_bits) - 1
-    return packed

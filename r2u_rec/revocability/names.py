@@ -7,19 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.activity import churn, engagement
-from r2u_rec.revocability.blend import blend, supplied, uniform
-from r2u_rec.revocability.interest import evolving_interest
 from r2u_rec.revocability.policies import explicit, sampled_by_score, threshold, top_share
+from r2u_rec.revocability.registry import REGISTRY
 
-SCORERS: Mapping[str, Callable[..., Any]] = {
-    "engagement": engagement,
-    "evolving_interest": evolving_interest,
-    "churn": churn,
-    "blend": blend,
-    "supplied": supplied,
-    "uniform": uniform,
-}
+SCORERS: Mapping[str, Callable[..., Any]] = {name: card.function for name, card in REGISTRY.items()}
 
 POLICIES: Mapping[str, Callable[..., Any]] = {
     "top_share": top_share,

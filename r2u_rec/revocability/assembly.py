@@ -1,0 +1,156 @@
+"""All raw parts of the scorers as one table of one row a user, whichever engine holds the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from r2u_rec.errors import DataError, R2UError, SettingsError
+from r2u_rec.revocability import disclosure, hazard, history, uniqueness
+from r2u_rec.revocability.engine import dropped, lent, made, together
+from r2u_rec.revocability.feature_settings import FeatureSettings
+from r2u_rec.revocability.interest import Distance, drift
+from r2u_rec.revocability.records import Records
+from r2u_rec.revocability.sensitivity import sensitive_counts
+from r2u_rec.revocability.sides import Sides
+
+SPANS = ("recent_intensity", "inactive_seconds", "span_days", "age_days")
+VISITS = ("active_days", "sessions", "stability")
+TIMED = (*SPANS, *VISITS, "drift_z", "p_alive")
+SENSITIVE = ("sensitive_records", "sensitive_share")
+RATED = ("rated_share", "candour")
+PAIRED = ("n_items", "surprisal", "crowd")
+
+_ZERO_WITHOUT = frozenset({"drift_z", "sensitive_records"})
+"""Columns whose tables leave out users to whom nothing happened."""
+
+
+def lacking(records: Records, sides: Sides, s: FeatureSettings) -> dict[str, R2UError]:
+    """Returns why each column that these records cannot give is absent, as the error that asks for what is missing."""
+    out: dict[str, R2UError] = {}
+    if not records.has("time"):
+        out |= dict.fromkeys(TIMED, DataError(history.NO_TIME.format(what="the log")))
+    if not (s.sensitive_categories or s.sensitive_items):
+        message = "nothing is configured as sensitive: name sensitive_categories, entries of the column categories, or sensitive_items"
+        out |= dict.fromkeys(SENSITIVE, SettingsError(message))
+    if not records.has("rating"):
+        out |= dict.fromkeys(RATED, DataError("there are no ratings: name the rating column when reading the data"))
+    if sides.users is None or sides.users.shape[1] < 2:
+        out["profile_share"] = DataError("there is no user information: read the user file too")
+    return out
+
+
+def user_table(
+    records: Records, sides: Sides, s: FeatureSettings, wanted: Collection[str], *, unfitted: dict[str, R2UError] | None = None
+) -> Table:
+    """Returns one row a user: the code `user`, and the columns `wanted`, none of which may be `lacking`.
+
+    Args:
+        unfitted: where to put the reason when P(alive) cannot be fitted, which then is left out.
+
+    Raises:
+        DataError: P(alive) cannot be fitted, and `unfitted` is None.
+        SettingsError: no such column of the item information, category or item; `now` lies before the last record.
+    """
+    wanted = set(wanted)
+    now = _now(records, s) if records.has("time") else 0
+    needed = wanted | ({"active_days", "span_days", "age_days"} if "p_alive" in wanted else set())
+    needed |= {"sensitive_records", "n_records"} if "sensitive_share" in wanted else set()
+    kept = _Kept(records, needed)
+    kept.of_each(history.counts, "n_records")
+    kept.of_each(lambda chunk: history.spans(chunk, now=now, recent_days=s.recent_days), *SPANS)
+    if needed & {*VISITS, "drift_z"}:
+        _in_order(records, sides, s, kept)
+    if needed & set(PAIRED):
+        _rare(records, s, kept, n_users=int(kept.users.count().execute()))
+    if needed & set(SENSITIVE):
+        items = lent(records.connection, pa.table({"item": sides.sensitive(s).astype("int32")}))
+        kept.of_each(lambda chunk: sensitive_counts(chunk, items), "sensitive_records")
+    kept.of_each(disclosure.rated, "rated_share")
+    if "candour" in needed:
+        of_items = records.per_user(disclosure.item_ratings)
+        of_items = made(of_items.group_by("item").aggregate(total=of_items.total.sum(), n=of_items.n.sum()))
+        kept.of_each(lambda chunk: disclosure.candour(chunk, of_items), "candour")
+    if "profile_share" in needed and sides.users is not None:
+        kept.add(disclosure.filled(lent(records.connection, pa.Table.from_pandas(sides.users, preserve_index=False))), "profile_share")
+    table = kept.joined()
+    if "p_alive" in wanted:
+        try:
+            table = hazard.with_p_alive(table, seed=s.seed)
+        except DataError as error:
+            if unfitted is None:
+                raise
+            unfitted["p_alive"] = error
+    if "sensitive_share" in wanted:
+        table = table.mutate(sensitive_share=table.sensitive_records / table.n_records)
+    return table.select("user", *(name for name in table.columns if name in wanted))
+
+
+class _Kept:
+    """Tables of one row a user that are made chunk by chunk, and joined at the end."""
+
+    def __init__(self, records: Records, needed: Collection[str]) -> None:
+        self.records, self.needed = records, set(needed)
+        self.users = records.per_user(history.counts)
+        self.tables: list[tuple[Table, list[str]]] = []
+
+    def add(self, table: Table, *columns: str) -> None:
+        self.tables.append((table, [name for name in columns if name in self.needed]))
+
+    def of_each(self, part: Callable[[Table], Table], *columns: str) -> None:
+        if self.needed & set(columns):
+            self.add(self.users if part is history.counts else self.records.per_user(part), *columns)
+
+    def joined(self) -> Table:
+        """Every user once; NULL where a table has no row of the user, or 0 where that says that nothing happened."""
+        out = self.users.select("user")
+        for table, names in self.tables:
+            other = table.select(names, theirs=table.user)
+            found = out.left_join(other, out.user == other.theirs)
+            values = {name: found[name].coalesce(0.0) if name in _ZERO_WITHOUT else found[name] for name in names}
+            out = found.select(*out.columns, **values)
+        return made(out)
+
+
+def _in_order(records: Records, sides: Sides, s: FeatureSettings, kept: _Kept) -> None:
+    """What needs each user's records in order of time: sorted once a chunk, and let go before the next."""
+    distance: Distance = "squared" if s.described_by == "embedding" else "jensen_shannon"
+    profile = lent(records.connection, sides.profile(records, s)) if "drift_z" in kept.needed else None
+    visited, drifted = [], []
+    for chunk in records.chunks:
+        ordered = made(history.placed(chunk))
+        if kept.needed & set(VISITS):
+            visited.append(made(history.visits(ordered, session_gap_seconds=s.session_gap_seconds)))
+        if profile is not None:
+            drifted.append(made(drift(ordered, profile, distance=distance, min_records=s.min_records, seed=s.seed)))
+        dropped(ordered)
+    for tables, names in ((visited, VISITS), (drifted, ("drift_z",))):
+        if tables:
+            kept.add(together(tables), *names)
+
+
+def _rare(records: Records, s: FeatureSettings, kept: _Kept, *, n_users: int) -> None:
+    """What needs to know how many users have each item: the pairs are counted first, and looked at again after."""
+    pairs = [made(uniqueness.pairs(chunk)) for chunk in records.chunks]
+    if "n_items" in kept.needed:
+        kept.add(together([made(p.group_by("user").aggregate(n_items=p.count().cast("float64"))) for p in pairs]), "n_items")
+    if not kept.needed & {"surprisal", "crowd"}:
+        return
+    held = together([made(uniqueness.holders(p)) for p in pairs])
+    holders = made(held.group_by("item").aggregate(n_holders=held.n_holders.sum()))
+    rarest = together([made(uniqueness.rarest(p, holders, n=max(s.n_rarest, s.n_crowd))) for p in pairs])
+    if "surprisal" in kept.needed:
+        kept.add(made(uniqueness.surprisal(rarest, n=s.n_rarest, n_users=n_users)), "surprisal")
+    if "crowd" in kept.needed:
+        kept.add(made(uniqueness.crowd(rarest, together(pairs), n=s.n_crowd)), "crowd")
+
+
+def _now(records: Records, s: FeatureSettings) -> int:
+    latest = records.latest or 0
+    if s.now is not None and s.now < latest:
+        raise SettingsError(
+            f"now must be at least {latest}, the last time in the log, got {s.now}: drop later records first, or leave it out"
+        )
+    return latest if s.now is None else s.now
