@@ -66,11 +66,12 @@ def main() -> None:
 
 NOTES = [
     "Counts of items rank anybody's history, and the old model with the user's vector ranks what it was trained on: what the second "
-    "snapshot adds is what lies above those two. Each attacker knows more than the one before, but no attack combines it all: a line may "
-    "lie below the one before it.",
+    "snapshot adds is what lies above those two. Each attacker knows more than the one before, but not every attack uses all that is "
+    "known: a line may lie below the one before it.",
     "Two versions of what everyone is served from, and no user vector, give a single erasure away, by an exact method too; what twenty "
-    "who are erased together had is told within .04 of what the counts of items tell. Who also has the user's old vector and the old "
-    "model needs no second snapshot: a batch protects against published item tables, not against a leaked user table.",
+    "who are erased together had is told within .04 of what the counts of items tell. Who also has the user's old vector reads most "
+    "of it from the old model alone, and with the second snapshot nearly all, from 94 erased together too: a batch protects against "
+    "published item tables, not against a leaked user table.",
     "Retraining, with the seed of the model before, is judged after rotating the new item table onto the old one where that helps. "
     "EASE has no user vectors: its Gram matrix is recovered from each version of its weights, and falls where something was erased.",
 ]
