@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from r2u_rec.cli.cohorts import revocable_users
 from r2u_rec.cli.settings import RevocabilitySettings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
+from r2u_rec.revocability.blend import WEIGHTS, blend_columns
 from r2u_rec.revocability.erasures import NEVER, Erasures, read_erasures
 from r2u_rec.revocability.features import FeatureSettings, features
+from r2u_rec.revocability.history import times_of
 from r2u_rec.revocability.names import scorer
 from r2u_rec.revocability.ranks import rank_shares
 from r2u_rec.revocability.registry import REGISTRY, Scorer
@@ -23,6 +26,7 @@ from r2u_rec.revocability.rule_text import parse_rules
 from r2u_rec.revocability.rules import Ruled, apply_rules, enforced
 
 if TYPE_CHECKING:
+    from r2u_rec.revocability.labels import Rows
     from r2u_rec.revocability.learned import Learned
 
 
@@ -34,7 +38,7 @@ class Scored:
         entry: what there is to know of the scorer.
         raw: (n_users,) its scores, in its own unit.
         ruled: the scores that a policy sees: after the rules, or the raw ones where there are none.
-        learned: the scorer that was learned, and `chances` its probability, low and high a user; None for others.
+        learned: the scorer that was learned, `chances` its probability, low and high a user, and `rows` what it looked at; or None.
         erasures: the past requests that were named, if any.
     """
 
@@ -43,14 +47,14 @@ class Scored:
     ruled: Ruled
     learned: Learned | None = None
     chances: pd.DataFrame | None = None
+    rows: Rows | None = None
     erasures: Erasures | None = None
 
 
 def feature_settings(r: RevocabilitySettings, *, seed: int) -> FeatureSettings:
     """Returns what the feature table depends on."""
-    same = ("session_gap_seconds", "recent_days", "categories", "separator", "min_records", "n_rarest", "n_crowd")
-    same += ("sensitive_categories", "sensitive_items")
-    return FeatureSettings(**{name: getattr(r, name) for name in same}, seed=seed)
+    there = vars(r) | {"seed": seed}
+    return FeatureSettings(**{f.name: there[f.name] for f in fields(FeatureSettings) if f.name in there})
 
 
 def scored(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Scored:
@@ -69,7 +73,7 @@ def scored(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Scored
         if r.scorer == "supplied" and r.column is None:
             raise SettingsError("revocability.scorer=supplied needs revocability.column: name a column of the user information")
         raw = function(log, **_options(function, r, seed=seed))
-        found = Scored(REGISTRY.get(r.scorer), raw, _unruled(raw), erasures=erasures)
+        found = Scored(_entry(r), raw, _unruled(raw), erasures=erasures)
     return replace(found, ruled=apply_rules(rank_shares(found.raw), rules, log.user_info)) if rules else found
 
 
@@ -81,27 +85,16 @@ def flagged(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed
 
 def parts(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int, every: bool) -> pd.DataFrame:
     """Returns the feature table: `every` column that the log can give, or those that the scorer is made of."""
-    if found.learned is not None:
-        from r2u_rec.revocability.labels import known_at
-        from r2u_rec.revocability.learned import timed
-
-        now = int(log.time.max()) if log.time is not None else 0
-        return timed(feature_settings(r, seed=seed))(known_at(log, found.erasures, now), now)
+    if found.rows is not None:
+        return found.rows.features.reindex(range(log.n_users))
     return features(log, feature_settings(r, seed=seed), only=None if every else found.entry.columns)
 
 
-def effects(
-    log: InteractionLog, found: Scored, r: RevocabilitySettings, code: int, *, seed: int
-) -> tuple[dict[str, float] | None, tuple[float, float] | None]:
+def effects(found: Scored, code: int) -> tuple[dict[str, float] | None, tuple[float, float] | None]:
     """Returns what each feature adds to a user's log odds, and the interval of the probability; None, None unless learned."""
-    if found.learned is None or found.chances is None or log.time is None:
+    if found.learned is None or found.chances is None or found.rows is None or np.isnan(found.raw[code]):
         return None, None
-    from r2u_rec.revocability.labels import known_at
-    from r2u_rec.revocability.learned import timed
-
-    now = int(log.time.max())
-    added = found.learned.effects(known_at(log, found.erasures, now), code, features=timed(feature_settings(r, seed=seed)), now=now)
-    return added or None, (float(found.chances["low"][code]), float(found.chances["high"][code]))
+    return found.learned.effects(found.rows, code) or None, (float(found.chances["low"][code]), float(found.chances["high"][code]))
 
 
 def later_withdrawals(log: InteractionLog, found: Scored) -> NDArray[np.bool_] | None:
@@ -124,10 +117,33 @@ def _unruled(raw: NDArray[np.float64]) -> Ruled:
     return Ruled(raw, (), nothing, nothing)
 
 
+def _entry(r: RevocabilitySettings) -> Scorer:
+    """What there is to know of the scorer, with the parts of this very blend."""
+    entry = REGISTRY[r.scorer]
+    if r.scorer != "blend" or not r.weights:
+        return entry
+    weights = _weights(r)
+    ranks = {name: f"R({name})" if REGISTRY[name].sign > 0 else f"(1 - R({name}))" for name in weights}
+    powers = " * ".join(f"{ranks[name]}^{weight:g}" for name, weight in weights.items())
+    return replace(entry, columns=blend_columns(weights), formula=f"({powers})^(1/{sum(weights.values()):g}), R the rank as a share")
+
+
 def _options(function: Any, r: RevocabilitySettings, *, seed: int) -> dict[str, Any]:
     """The settings that a scorer takes, by the names of its arguments."""
-    there = vars(r) | {"seed": seed, "settings": feature_settings(r, seed=seed)}
+    there = vars(r) | {"seed": seed, "settings": feature_settings(r, seed=seed), "weights": _weights(r)}
     return {name: there[name] for name in inspect.signature(function).parameters if name in there}
+
+
+def _weights(r: RevocabilitySettings) -> Mapping[str, float]:
+    """The weights of a blend from texts such as churn=0.5."""
+    out = {}
+    for text in r.weights:
+        name, _, weight = text.partition("=")
+        try:
+            out[name.strip()] = float(weight)
+        except ValueError:
+            raise SettingsError(f"revocability.weights takes SCORER=WEIGHT, got {text!r}: write engagement=1, for one") from None
+    return out or WEIGHTS
 
 
 def _erasures(r: RevocabilitySettings) -> Erasures | None:
@@ -138,12 +154,14 @@ def _erasures(r: RevocabilitySettings) -> Erasures | None:
     return read_erasures(r.erasures)
 
 
-def _learned(log: InteractionLog, r: RevocabilitySettings, erasures: Any, seed: int) -> Scored:
+def _learned(log: InteractionLog, r: RevocabilitySettings, erasures: Erasures, seed: int) -> Scored:
+    from r2u_rec.revocability.labels import rows_at
     from r2u_rec.revocability.learned import LEARNED, LearnedSettings, learn, timed
 
     settings = LearnedSettings(horizon_days=r.horizon_days, model=r.learner, calibration=r.calibration, seed=seed)
-    of = timed(feature_settings(r, seed=seed))
+    of = timed(feature_settings(r, seed=seed), only=r.features or None)
     made = learn(log, erasures, features=of, settings=settings)
-    chances = made.probabilities(log, features=of, now=int(log.time.max()), erasures=erasures)  # type: ignore[union-attr]
+    rows = rows_at(log, erasures, int(times_of(log).max()), features=of)
+    chances = made.probabilities(rows)
     raw = chances["probability"].to_numpy()
-    return Scored(replace(LEARNED, columns=made.scale.names), raw, _unruled(raw), made, chances, erasures)
+    return Scored(replace(LEARNED, columns=made.scale.names), raw, _unruled(raw), made, chances, rows, erasures)

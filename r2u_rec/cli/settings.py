@@ -151,6 +151,11 @@ class RevocabilitySettings:
     column: str | None = setting(None, "supplied: the column of the user information")
     categories: str | None = setting(None, "column of the item information that tells what kind an item is; null: by popularity")
     separator: str = setting(" ", "what stands between the entries of that column")
+    weights: tuple[str, ...] = setting((), "blend: SCORER=WEIGHT of its parts; none: engagement=1,evolving_interest=1,churn=1")
+    drift_by: Literal["category", "popularity", "cluster", "embedding"] | None = setting(
+        None, "what describes a taste that may drift; null: categories where they are named, else popularity"
+    )
+    n_clusters: int = setting(20, "drift_by=cluster: clusters of items")
     min_records: int = setting(10, "users with fewer interactions have no drift of taste")
     session_gap_seconds: int = setting(1800, "a longer pause begins a new session")
     recent_days: int = setting(28, "what counts as recent")
@@ -159,6 +164,7 @@ class RevocabilitySettings:
     sensitive_categories: tuple[str, ...] = setting((), "entries of the column `categories` that are sensitive")
     sensitive_items: tuple[str, ...] = setting((), "keys of sensitive items")
     erasures: str | None = setting(None, "learned: a CSV or Parquet file of past erasures with the columns user_key and time")
+    features: tuple[str, ...] = setting((), "learned: columns of the feature table to learn from; none: all that the data gives")
     horizon_days: float = setting(30.0, "learned: a withdrawal within so many days counts")
     learner: Literal["logistic", "boosting"] = setting("logistic", "learned: logistic regression or gradient boosting")
     calibration: Literal["sigmoid", "isotonic"] = setting("sigmoid", "learned: how its probabilities are calibrated")

@@ -88,7 +88,7 @@ def _write(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Sett
     frame.to_csv(part, index=False) if out.suffix == ".csv" else frame.to_parquet(part, index=False)
     part.replace(out)
     r = s.revocability
-    print(f"{out}: {len(frame)} users scored by {r.scorer}, {int(revocable.sum())} revocable by {r.policy}")
+    print(f"{out}: {int(frame['score'].notna().sum())} users scored by {r.scorer}, {int(revocable.sum())} revocable by {r.policy}")
     if found.learned is not None:
         _write_plot(found.learned, out.with_suffix(".calibration.png"))
 
@@ -104,7 +104,7 @@ def _write_plot(learned: Any, path: Path) -> None:
 
 
 def _print_findings(log: InteractionLog, found: Scored) -> None:
-    """What a learned scorer is worth, and whom the rules concern."""
+    """What a learned scorer is worth, which way a score points, and whom the rules concern."""
     if found.learned is not None:
         import pandas as pd
 
@@ -115,6 +115,8 @@ def _print_findings(log: InteractionLog, found: Scored) -> None:
         print(f"validated at {days[-1]}: {made.validation.words()}")
         for row in made.weights().head(8).itertuples():
             print(f"  {row.feature}: {row.weight:+.2f} [{row.low:+.2f}, {row.high:+.2f}] log odds a standard deviation of its rank")
+    if found.entry.sign < 0:
+        print(f"mind: a high score by {found.entry.name} speaks against a withdrawal, and a policy calls the highest revocable")
     for row in found.ruled.table().itertuples():
         print(f"rule {row.Index + 1}: {row.rule}: {row.n_matched:,} users match, {row.n_applied:,} are concerned")
 
@@ -125,7 +127,7 @@ def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int
     from r2u_rec.revocability.explanation_text import explanation_text
 
     table = scoring.parts(log, found, s.revocability, seed=s.seed, every=False)
-    effects, interval = scoring.effects(log, found, s.revocability, code, seed=s.seed)
+    effects, interval = scoring.effects(found, code)
     behind = {"parts": table, "effects": effects, "interval": interval, "policy": scoring.policy_words(s.revocability)}
     told = explain(log, code, scorer=found.entry, raw=found.raw, ruled=found.ruled, users=users, **behind)
     print(explanation_text(told))

@@ -6,6 +6,12 @@ import math
 
 from r2u_rec.revocability.explain import Explanation
 
+DIRECTIONS = {
+    1: "a high score speaks for a withdrawal",
+    -1: "a high score speaks AGAINST a withdrawal",
+    0: "it says nothing of a withdrawal",
+}
+
 
 def explanation_text(e: Explanation) -> str:
     """Returns the explanation as lines of text; without a line break at the end."""
@@ -15,6 +21,7 @@ def explanation_text(e: Explanation) -> str:
         f"scorer {e.scorer.name}: {number(e.raw)}{interval} ({e.scorer.unit}; range {e.scorer.range})",
         f"  rank share {e.share:.3f} among {e.n_users:,} users with a score (1 = highest)",
         f"  formula: {e.scorer.formula}",
+        f"  direction: {DIRECTIONS[e.scorer.sign]}",
         f"  source: {e.scorer.source}",
         f"  where it misleads: {e.scorer.fails}",
     ]

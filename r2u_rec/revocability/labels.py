@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability.erasures import DAY_SECONDS, Erasures
+from r2u_rec.revocability.erasures import DAY_SECONDS, NOBODY, Erasures
 from r2u_rec.revocability.history import times_of
 
 Features: TypeAlias = Callable[[InteractionLog, int], pd.DataFrame]
@@ -45,12 +45,14 @@ class Rows:
         users: (n,) codes with a record at or before the cut-off and no request until then.
         features: (n, k) frame of what the records until then say of them.
         withdrew: (n,) whether the request came in (cutoff, cutoff + horizon].
+        n_users: of the log, those who were not there included.
     """
 
     cutoff: int
     users: NDArray[np.int64]
     features: pd.DataFrame
     withdrew: NDArray[np.bool_]
+    n_users: int
 
 
 def cutoffs(first: int, until: int, *, horizon_days: float, n_training: int = 4) -> Cutoffs:
@@ -94,8 +96,11 @@ def known_at(log: InteractionLog, erasures: Erasures | None, cutoff: int) -> Int
     return replace(log.take(seen), user_info=None)
 
 
-def rows_at(log: InteractionLog, erasures: Erasures, cutoff: int, *, horizon_days: float, features: Features) -> Rows:
+def rows_at(log: InteractionLog, erasures: Erasures | None, cutoff: int, *, features: Features, horizon_days: float = 0.0) -> Rows:
     """Returns the rows of one cut-off; the features see `known_at` the cut-off and nothing else.
+
+    Args:
+        horizon_days: of the labels; 0 where only the features are wanted: nobody has withdrawn within no time.
 
     Raises:
         DataError: nobody was there.
@@ -104,6 +109,6 @@ def rows_at(log: InteractionLog, erasures: Erasures, cutoff: int, *, horizon_day
     if len(known) == 0:
         raise DataError(f"no user has a record at or before {pd.Timestamp(cutoff, unit='s')} UTC: choose a later cut-off")
     users = np.flatnonzero(known.user_counts > 0)
-    asked = erasures.time_of_users(log)[users]
+    asked = (erasures or NOBODY).time_of_users(log)[users]
     frame = features(known, cutoff).iloc[users]
-    return Rows(cutoff, users, frame, asked <= cutoff + round(horizon_days * DAY_SECONDS))
+    return Rows(cutoff, users, frame, asked <= cutoff + round(horizon_days * DAY_SECONDS), log.n_users)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability.erasures import NOBODY, Erasures
+from r2u_rec.revocability.erasures import Erasures
 from r2u_rec.revocability.features import FeatureSettings
 from r2u_rec.revocability.features import features as feature_table
 from r2u_rec.revocability.history import times_of
@@ -91,33 +92,28 @@ class Learned:
     refits: tuple[Calibrated, ...]
     validation: Validation
 
-    def probabilities(self, log: InteractionLog, *, features: Features, now: int, erasures: Erasures | None = None) -> pd.DataFrame:
+    def probabilities(self, rows: Rows) -> pd.DataFrame:
         """Returns probability, low and high (95 % interval over refits) a user code; NaN for users without records or withdrawn.
 
         The interval says what another draw of users would have given; a change of behaviour since the past is not in it.
 
         Args:
-            log: records after `now` are not looked at.
-            features: the same function that it has learned from.
-            now: time from which the horizon counts, seconds since 1970-01-01 UTC.
-            erasures: users who have withdrawn by now get no probability.
+            rows: `rows_at` the time from which the horizon counts, by the same features that it has learned from.
 
         Raises:
-            DataError: the features lack a column it has learned from, or nobody is there.
+            DataError: the features lack a column it has learned from.
         """
-        rows = rows_at(log, erasures or NOBODY, now, horizon_days=0, features=features)
         x = self.scale.matrix(rows.features)
         again = np.array([refit.probability(x) for refit in self.refits])
         low, high = np.quantile(again, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
-        out = np.full((log.n_users, 3), np.nan)
+        out = np.full((rows.n_users, 3), np.nan)
         out[rows.users] = np.column_stack([self.fit.probability(x), low, high])
-        return pd.DataFrame(out, columns=["probability", "low", "high"], index=pd.RangeIndex(log.n_users, name="user"))
+        return pd.DataFrame(out, columns=["probability", "low", "high"], index=pd.RangeIndex(rows.n_users, name="user"))
 
-    def effects(self, log: InteractionLog, code: int, *, features: Features, now: int) -> dict[str, float]:
+    def effects(self, rows: Rows, code: int) -> dict[str, float]:
         """Returns what each feature adds to a user's log odds against the middle of all users, before calibration; empty for boosting."""
         if not isinstance(self.fit.classifier, Linear):
             return {}
-        rows = rows_at(log, NOBODY, now, horizon_days=0, features=features)
         x = self.scale.matrix(rows.features)[np.searchsorted(rows.users, code)]
         return dict(zip(self.scale.names, (x * self.fit.classifier.coefficients).tolist(), strict=True))
 
@@ -134,9 +130,9 @@ class Learned:
         return frame.sort_values("weight", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def timed(settings: FeatureSettings | None = None) -> Features:
-    """Returns `features` of the package as a function of a log and the time from which it looks back."""
-    return lambda log, now: feature_table(log, replace(settings or FeatureSettings(), now=now))
+def timed(settings: FeatureSettings | None = None, *, only: Collection[str] | None = None) -> Features:
+    """Returns `features` of the package as a function of a log and the time from which it looks back; `only` these columns."""
+    return lambda log, now: feature_table(log, replace(settings or FeatureSettings(), now=now), only=only)
 
 
 def learn(

@@ -14,6 +14,7 @@ from r2u_rec.revocability.registry import REGISTRY
 
 N_USERS, DAYS = 900, 240
 START, DAY = 1_000_000_000, 86_400
+LEARNED = ("--revocability.scorer=learned", "--revocability.features=n_records,inactive_seconds")
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_parts_become_columns(score, tmp_path):
 
 
 def test_a_scorer_learns_from_past_erasures_and_shows_what_it_is_worth(score, shop, tmp_path):
-    said = score("--revocability.scorer=learned", f"--revocability.erasures={shop / 'past.csv'}", f"--out={tmp_path / 's.parquet'}")
+    said = score(*LEARNED, f"--revocability.erasures={shop / 'past.csv'}", f"--out={tmp_path / 's.parquet'}")
     assert said.status == 0, said.err
     assert "learned from" in said.out
     assert "AUC" in said.out
@@ -139,18 +140,18 @@ def test_a_scorer_learns_from_past_erasures_and_shows_what_it_is_worth(score, sh
 def test_a_learned_score_is_explained_by_what_each_part_adds(score, shop):
     past = set(pd.read_csv(shop / "past.csv")["user_key"])
     key = next(f"u{u}" for u in range(N_USERS) if f"u{u}" not in past)
-    said = score("--revocability.scorer=learned", f"--revocability.erasures={shop / 'past.csv'}", f"--explain={key}")
+    said = score(*LEARNED, f"--revocability.erasures={shop / 'past.csv'}", f"--explain={key}")
     assert said.status == 0, said.err
     assert "log odds" in said.out
+    assert "inactive_seconds" in said.out
+    assert "drift_z" not in said.out
     assert "95 % interval [" in said.out
-    gone = score("--revocability.scorer=learned", f"--revocability.erasures={shop / 'past.csv'}", f"--explain={past.pop()}")
-    assert "has no score by learned: without records, or withdrawn already" in gone.err
 
 
 def test_learning_without_erasures_or_from_too_few_is_refused(score, shop, tmp_path):
-    assert "scorer=learned needs revocability.erasures: name a CSV or Parquet file" in score("--revocability.scorer=learned").err
+    assert "scorer=learned needs revocability.erasures: name a CSV or Parquet file" in score(*LEARNED).err
     pd.read_csv(shop / "past.csv").head(30).to_csv(tmp_path / "few.csv", index=False)
-    said = score("--revocability.scorer=learned", f"--revocability.erasures={tmp_path / 'few.csv'}")
+    said = score(*LEARNED, f"--revocability.erasures={tmp_path / 'few.csv'}")
     assert (said.status, "the past holds too little to learn from" in said.err) == (1, True)
 
 

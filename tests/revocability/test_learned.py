@@ -15,7 +15,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.revocability.erasures import DAY_SECONDS, Erasures, simulated_erasures
-from r2u_rec.revocability.labels import cutoffs
+from r2u_rec.revocability.labels import cutoffs, rows_at
 from r2u_rec.revocability.learned import LearnedSettings, learn
 from r2u_rec.revocability.learned_file import load_learned, save_learned
 from r2u_rec.revocability.validation import Estimate, Validation, calibration_table, validate, wilson
@@ -34,6 +34,10 @@ def simple(log: InteractionLog, now: int) -> pd.DataFrame:
     noise = np.random.default_rng(now).normal(size=log.n_users)
     frame = pd.DataFrame({"n_records": log.user_counts, "away": now - last, "noise": noise}).astype("float64")
     return frame.where(pd.Series(has), np.nan)
+
+
+def chances(made, log, now, *, erasures=None, features=simple) -> pd.DataFrame:
+    return made.probabilities(rows_at(log, erasures, now, features=features))
 
 
 class World:
@@ -63,7 +67,7 @@ def learned(world):
 
 
 def test_the_true_order_is_recovered_and_the_features_that_made_it_weigh_most(world, learned):
-    found = learned.probabilities(world.log, features=simple, now=learned.cutoffs.validation, erasures=world.erasures)["probability"]
+    found = chances(learned, world.log, learned.cutoffs.validation, erasures=world.erasures)["probability"]
     there = found.notna().to_numpy()
     assert N_USERS / 2 < there.sum() < N_USERS
     assert spearmanr(found[there], world.truth[there]).statistic > 0.9
@@ -80,13 +84,13 @@ def test_probabilities_are_calibrated_within_the_intervals(world, learned, calib
     table = made.validation.table
     inside = (table["low"] <= table["predicted"]) & (table["predicted"] <= table["high"])
     assert inside.mean() >= least
-    found = made.probabilities(world.log, features=simple, now=made.cutoffs.validation, erasures=world.erasures)
+    found = chances(made, world.log, made.cutoffs.validation, erasures=world.erasures)
     there = found["probability"].notna().to_numpy()
     assert found["probability"].mean() == pytest.approx(world.truth[there].mean(), rel=0.3)
 
 
 def test_the_interval_of_a_user_mostly_holds_the_truth(world, learned):
-    found = learned.probabilities(world.log, features=simple, now=learned.cutoffs.validation, erasures=world.erasures)
+    found = chances(learned, world.log, learned.cutoffs.validation, erasures=world.erasures)
     there = found["probability"].notna().to_numpy()
     inside = (found["low"] <= world.truth) & (world.truth <= found["high"])
     assert inside[there].mean() > 0.75
@@ -180,7 +184,7 @@ def test_a_saved_scorer_gives_the_same_probabilities_to_the_last_bit(world, lear
     save_learned(learned, tmp_path / "scorer.json")
     again = load_learned(tmp_path / "scorer.json")
     now = learned.cutoffs.validation
-    first, second = (each.probabilities(world.log, features=simple, now=now) for each in (learned, again))
+    first, second = (chances(each, world.log, now) for each in (learned, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
     assert again.validation.words() == learned.validation.words()
     assert again.cutoffs == learned.cutoffs
@@ -197,7 +201,7 @@ def test_a_file_of_another_kind_is_refused(learned, tmp_path):
 
 def test_data_without_a_learned_feature_is_refused(world, learned):
     with pytest.raises(DataError, match="the features lack away, which the scorer has learned from; there are n_records, noise"):
-        learned.probabilities(world.log, features=lambda log, now: simple(log, now).drop(columns="away"), now=END)
+        chances(learned, world.log, END, features=lambda log, now: simple(log, now).drop(columns="away"))
 
 
 @pytest.mark.parametrize(("name", "value"), [("model", "forest"), ("scale", "log"), ("calibration", "beta")])
