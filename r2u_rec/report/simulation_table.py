@@ -83,7 +83,7 @@ def never_erasing(sim: Simulation) -> str:
 def always_retraining(sim: Simulation) -> str:
     """Returns the name of the policy with operator "retrain" that retrained most often; EvidenceError without one."""
     names = _of_operator(sim, RETRAIN)
-    return max(names, key=lambda name: int(flags(sim.part("batches", name), "retrained").sum()))
+    return names[0] if len(names) == 1 else max(names, key=lambda name: int(flags(sim.part("batches", name), "retrained").sum()))
 
 
 def _of_operator(sim: Simulation, operator: str) -> list[str]:

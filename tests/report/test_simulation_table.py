@@ -42,9 +42,13 @@ def table(sim):
     return choose_table(sim)
 
 
-def over_seeds(sim, frame, policy, count):
+@pytest.fixture(scope="module")
+def records(sim):
+    return {name: getattr(sim, name).to_dict("records") for name in ("requests", "batches", "checkpoints")}
+
+
+def over_seeds(rows, policy, count):
     """Mean and standard deviation over seeds of what `count` says of the rows of each, as dictionaries."""
-    rows = getattr(sim, frame).to_dict("records")
     found = [count([row for row in rows if row["policy"] == policy and row["seed"] == seed]) for seed in SEEDS]
     return statistics.fmean(found), statistics.stdev(found)
 
@@ -77,11 +81,11 @@ NAIVE = {
 
 
 @pytest.mark.parametrize("name", NAIVE)
-def test_a_figure_equals_the_naive_count(sim, table, name):
+def test_a_figure_equals_the_naive_count(records, table, name):
     frame, count = NAIVE[name]
     for policy in ("at once", "weekly batches", "by deadline", "auto", "retrain"):
         found = line_of(table, policy).figures[name]
-        assert (found.mean, found.sd) == pytest.approx(over_seeds(sim, frame, policy, count))
+        assert (found.mean, found.sd) == pytest.approx(over_seeds(records[frame], policy, count))
 
 
 def test_cost_relative_to_always_retraining_is_taken_seed_by_seed(sim, table):
