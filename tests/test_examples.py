@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-PROGRAMS = ("train_forget_prove", "own_data", "ease_exact", "prepare_with_ready2unlearn", "own_task")
+PROGRAMS = ("train_forget_prove", "own_data", "ease_exact", "prepare_with_ready2unlearn", "own_task", "plan_erasures")
 
 
 @pytest.fixture
@@ -72,3 +72,14 @@ def test_a_task_of_ones_own_is_prepared_and_forgets_faster(said):
     standard, prepared = numbers(out, r"(\d+) ascent steps")
     assert prepared < 0.8 * standard
     assert min(numbers(out, r"on the others (\d\.\d+)")) > 0.95
+
+
+def test_a_plan_of_erasures_ends_with_what_to_run(said):
+    out = said("plan_erasures", "--toy")
+    assert "Newton weekly: starts from standard training" in out
+    never, exact = (
+        re.search(rf"^{name} +(\d\.\d+) +(\d\.\d+)", out[out.index("What is left") :], re.MULTILINE) for name in ("never", "EASE at once")
+    )
+    assert float(never[1]) > 0.6 > 0.55 > float(exact[1]) > 0.45
+    assert re.search(r"^(Take “|None of )", out, re.MULTILINE)
+    assert "<html" in Path(out.split("page: ")[1].strip()).read_text()

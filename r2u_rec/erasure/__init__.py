@@ -1,18 +1,36 @@
-"""Erasure: requests, and streams of them to simulate what a recommender lives through."""
+"""Erasure: requests, streams of them, and the simulation of what becomes of a recommender under a policy."""
 
 from r2u_rec.erasure.arrivals import Incident, draw_requests
+from r2u_rec.erasure.calibration import calibrated, calibrated_training
+from r2u_rec.erasure.cost_model import OperatorCost, Plan, TouchesShards, choose
+from r2u_rec.erasure.outcome import BatchEvent, Moment, Outcome
+from r2u_rec.erasure.policies import READY, Policy, ready
 from r2u_rec.erasure.population import Arrivals, draw_arrivals, draw_later, draw_newcomers, draw_returns, merged
 from r2u_rec.erasure.replay import read_requests
 from r2u_rec.erasure.requests import KINDS, Request, ids_of
+from r2u_rec.erasure.simulator import simulate
 from r2u_rec.erasure.stream import Return, Stream, read_stream, write_stream
+from r2u_rec.erasure.watch import Watch, users_who_asked
 
 __all__ = [
     "KINDS",
+    "READY",
     "Arrivals",
+    "BatchEvent",
     "Incident",
+    "Moment",
+    "OperatorCost",
+    "Outcome",
+    "Plan",
+    "Policy",
     "Request",
     "Return",
     "Stream",
+    "TouchesShards",
+    "Watch",
+    "calibrated",
+    "calibrated_training",
+    "choose",
     "draw_arrivals",
     "draw_later",
     "draw_newcomers",
@@ -22,5 +40,8 @@ __all__ = [
     "merged",
     "read_requests",
     "read_stream",
+    "ready",
+    "simulate",
+    "users_who_asked",
     "write_stream",
 ]
