@@ -65,7 +65,7 @@ def scored(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Scored
         DataError: the log cannot be scored.
     """
     rules = parse_rules(r.rules)  # before anything slow
-    erasures = _erasures(r)
+    erasures = None if r.erasures is None else read_erasures(r.erasures)
     if r.scorer == "learned":
         found = _learned(log, r, erasures, seed)
     else:
@@ -86,7 +86,10 @@ def flagged(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed
 def parts(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int, every: bool) -> pd.DataFrame:
     """Returns the feature table: `every` column that the log can give, or those that the scorer is made of."""
     if found.rows is not None:
-        return found.rows.features.reindex(range(log.n_users))
+        table = found.rows.features.reindex(range(log.n_users))
+        hidden = {"profile_share": "a learned scorer sees no user information, because it carries no time"}
+        table.attrs["absent"] = found.rows.features.attrs.get("absent", {}) | hidden
+        return table
     return features(log, feature_settings(r, seed=seed), only=None if every else found.entry.columns)
 
 
@@ -146,18 +149,12 @@ def _weights(r: RevocabilitySettings) -> Mapping[str, float]:
     return out or WEIGHTS
 
 
-def _erasures(r: RevocabilitySettings) -> Erasures | None:
-    if r.erasures is None:
-        if r.scorer == "learned":
-            raise SettingsError("revocability.scorer=learned needs revocability.erasures: name a CSV or Parquet file of user_key and time")
-        return None
-    return read_erasures(r.erasures)
-
-
-def _learned(log: InteractionLog, r: RevocabilitySettings, erasures: Erasures, seed: int) -> Scored:
+def _learned(log: InteractionLog, r: RevocabilitySettings, erasures: Erasures | None, seed: int) -> Scored:
     from r2u_rec.revocability.labels import rows_at
     from r2u_rec.revocability.learned import LEARNED, LearnedSettings, learn, timed
 
+    if erasures is None:
+        raise SettingsError("revocability.scorer=learned needs revocability.erasures: name a CSV or Parquet file of user_key and time")
     settings = LearnedSettings(horizon_days=r.horizon_days, model=r.learner, calibration=r.calibration, seed=seed)
     of = timed(feature_settings(r, seed=seed), only=r.features or None)
     made = learn(log, erasures, features=of, settings=settings)

@@ -114,7 +114,7 @@ def _print_findings(log: InteractionLog, found: Scored) -> None:
         print(f"learned from {made.n_events} withdrawals in {made.n_training:,} rows at {', '.join(days[:-2])}; calibrated at {days[-2]}")
         print(f"validated at {days[-1]}: {made.validation.words()}")
         for row in made.weights().head(8).itertuples():
-            print(f"  {row.feature}: {row.weight:+.2f} [{row.low:+.2f}, {row.high:+.2f}] log odds a standard deviation of its rank")
+            print(f"  {row.weight:+.2f} [{row.low:+.2f}, {row.high:+.2f}]  {row.feature}  (log odds a standard deviation of the rank)")
     if found.entry.sign < 0:
         print(f"mind: a high score by {found.entry.name} speaks against a withdrawal, and a policy calls the highest revocable")
     for row in found.ruled.table().itertuples():

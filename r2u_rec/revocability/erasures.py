@@ -104,9 +104,10 @@ def simulated_erasures(log: InteractionLog, per_day: ArrayLike, *, start: int, e
     wait = rng.exponential(size=log.n_users)
     possible = np.flatnonzero((rate > 0) & (first < end))
     seconds = np.maximum(first[possible], start) + wait[possible] / rate[possible] * DAY_SECONDS
-    possible, seconds = possible[seconds < end], seconds[seconds < end].astype(np.int64)
-    order = np.argsort(seconds, kind="stable")
-    return Erasures(log.user_keys.keys[possible[order]], seconds[order])
+    asked = seconds < end
+    at, who = seconds[asked].astype(np.int64), possible[asked]
+    order = np.argsort(at, kind="stable")
+    return Erasures(log.user_keys.keys[who[order]], at[order])
 
 
 def _opened(source: Any) -> tuple[pd.DataFrame, str]:

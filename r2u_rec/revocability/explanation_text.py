@@ -16,9 +16,10 @@ DIRECTIONS = {
 def explanation_text(e: Explanation) -> str:
     """Returns the explanation as lines of text; without a line break at the end."""
     interval = "" if e.interval is None else f", 95 % interval [{number(e.interval[0])}, {number(e.interval[1])}]"
+    unit = "no unit" if e.scorer.unit == "none" else e.scorer.unit
     lines = [
         f"user {e.user_key}: {e.n_records:,} records",
-        f"scorer {e.scorer.name}: {number(e.raw)}{interval} ({e.scorer.unit}; range {e.scorer.range})",
+        f"scorer {e.scorer.name}: {number(e.raw)}{interval} ({unit}; range {e.scorer.range})",
         f"  rank share {e.share:.3f} among {e.n_users:,} users with a score (1 = highest)",
         f"  formula: {e.scorer.formula}",
         f"  direction: {DIRECTIONS[e.scorer.sign]}",

@@ -73,7 +73,7 @@ def validate(probability: Values, withdrew: NDArray[np.bool_], *, n_bootstrap: i
     The intervals do not hold what another training sample would have changed.
     """
     figures = _figures(probability, withdrew)
-    drawn = []
+    drawn: list[tuple[float, float, float]] = []
     while len(drawn) < n_bootstrap:
         rows = rng.integers(0, len(withdrew), len(withdrew))
         if 0 < withdrew[rows].sum() < len(rows):

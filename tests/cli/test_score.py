@@ -164,5 +164,21 @@ def test_every_scorer_is_listed_in_one_line_with_what_it_needs(r2u):
     assert "erasures" in lines["learned"]
 
 
+def test_a_blend_of_other_parts_is_explained_as_it_was_made(score):
+    weights = "--revocability.weights=engagement=2,churn=1"
+    said = score("--revocability.scorer=blend", weights, "--explain=u7")
+    assert said.status == 0, said.err
+    assert "formula: (R(engagement)^2 * (1 - R(churn))^1)^(1/3), R the rank as a share" in said.out
+    assert "drift_z" not in said.out
+    wrong = score("--revocability.scorer=blend", "--revocability.weights=engagement:2")
+    assert "revocability.weights takes SCORER=WEIGHT, got 'engagement:2': write engagement=1, for one" in wrong.err
+
+
+def test_a_scorer_that_speaks_against_a_withdrawal_says_so(score):
+    note = "mind: a high score by churn speaks against a withdrawal, and a policy calls the highest revocable"
+    assert note in score("--revocability.scorer=churn", "--explain=u7").out
+    assert "mind:" not in score("--explain=u7").out
+
+
 def test_settings_of_the_features_are_those_of_the_library_unless_said_otherwise():
     assert feature_settings(RevocabilitySettings(), seed=0) == FeatureSettings()
