@@ -186,3 +186,12 @@ def test_whoever_came_back_may_leave_again():
     assert found.requests["n_records"].tolist() == [5, 5, 5]
     assert method.forgets == [[0, 1, 2, 3, 4], [155, 156, 157, 158, 159]]
     assert method.fits == [[*range(5, 150), 155, 156, 157, 158, 159]]
+
+
+def test_only_items_known_by_then_are_taken_up_again():
+    moments = []
+    stream = stream_of([request(0, 2, "user", user=100)], [(1, 3), (9, 4)], [Return(START + 5 * DAY, 100, 500, 1.0)], days=20)
+    log = small_log()
+    run(stream, Policy("edit", "edit"), log, checkpoints=[stream.end], observe=lambda m: moments.append(m) or {})
+    back = moments[0].log.user == 30
+    assert moments[0].log.item[back].tolist() == log.item[:4].tolist()
