@@ -20,7 +20,7 @@ FOLDER = "trials"
 RUNTIME = ("device", "folder")
 """Keys of a spec that tell the function of its kind where it runs and where files stand; they name no trial."""
 
-SHOWN_FIRST = ("data", "model", "arm", "forget", "seed")
+SHOWN_FIRST = ("data", "model", "arm", "policy", "checkpoint", "number", "forget", "seed")
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ def _settled(key: str, value: Any) -> Any:
 
 def described(spec: Spec) -> str:
     """Returns a spec in a few words, for a line of progress or a list of failures."""
-    said = [str(spec["kind"]).rpartition(":")[2]]
+    said = [str(spec["kind"]).rpartition(":")[2].partition("@")[0]]
     for key in SHOWN_FIRST:
         value = spec.get(key)
         if value is not None:
             text = "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            said.append(text if key in ("data", "model", "arm") else f"{key} {text}")
+            said.append(text if key in ("data", "model", "arm", "policy") else f"{key} {text}")
     return " ".join(said)
 
 
