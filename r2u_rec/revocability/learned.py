@@ -165,8 +165,8 @@ def learn(
     until = max([int(time.max()), *erasures.time.tolist()]) if until is None else until
     when = cutoffs(int(time.min()), until, horizon_days=s.horizon_days, n_training=s.n_training)
     at = (*when.training, when.calibration, when.validation)
+    _refuse_few([rows_at(log, erasures, t, horizon_days=s.horizon_days, features=_nothing) for t in at], log, erasures, s)
     *training, calibration, validation = (rows_at(log, erasures, t, horizon_days=s.horizon_days, features=features) for t in at)
-    _refuse_few(training, calibration, validation, log, erasures, s)
     names = tuple(name for name in training[0].features.columns if all(name in rows.features for rows in [*training, calibration]))
     if not names:
         raise DataError("the features have no column in common at all cut-offs: there is nothing to learn from")
@@ -196,23 +196,26 @@ def _both(withdrew: NDArray[np.bool_], times: NDArray[np.float64]) -> bool:
     return bool(times[withdrew].any() and times[~withdrew].any())
 
 
-def _refuse_few(
-    training: list[Rows], calibration: Rows, validation: Rows, log: InteractionLog, erasures: Erasures, s: LearnedSettings
-) -> None:
-    """DataError when a role has too few withdrawals, or nobody who stayed."""
-    rows = (training, [calibration], [validation])
-    events = [sum(int(each.withdrew.sum()) for each in part) for part in rows]
-    stayed = [sum(int((~each.withdrew).sum()) for each in part) for part in rows]
+def _nothing(log: InteractionLog, now: int) -> pd.DataFrame:
+    """No features: labels are counted before anything slow."""
+    return pd.DataFrame(index=pd.RangeIndex(log.n_users))
+
+
+def _refuse_few(rows: list[Rows], log: InteractionLog, erasures: Erasures, s: LearnedSettings) -> None:
+    """DataError when a role has too few withdrawals, or nobody who stayed; the last two rows calibrate and validate."""
+    roles = (rows[:-2], rows[-2:-1], rows[-1:])
+    events = [sum(int(each.withdrew.sum()) for each in part) for part in roles]
+    stayed = [sum(int((~each.withdrew).sum()) for each in part) for part in roles]
     least = (s.min_training_events, s.min_validation_events, s.min_validation_events)
     if all(n >= bound for n, bound in zip(events, least, strict=True)) and min(stayed) > 0:
         return
     unknown = int((log.user_keys.codes(erasures.keys) < 0).sum())
-    roles = "; ".join(
+    counts = "; ".join(
         f"{name}: {n} of {n + others} rows withdrew, at least {bound} are needed, and one who stayed"
         for name, n, others, bound in zip(("training", "calibration", "validation"), events, stayed, least, strict=True)
     )
     raise DataError(
-        f"the past holds too little to learn from ({roles}). Of {len(erasures)} past erasures, {unknown} are of users without records in "
+        f"the past holds too little to learn from ({counts}). Of {len(erasures)} past erasures, {unknown} are of users without records in "
         f"the log. What would help: a longer horizon_days (now {s.horizon_days:g}), more training cut-offs (now {s.n_training}), a longer "
         "past, records from before the erasures. A behavioural scorer such as blend, and rules, need no past"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import matplotlib.image
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 
 from r2u_rec.cli.scoring import feature_settings
 from r2u_rec.cli.settings import RevocabilitySettings
+from r2u_rec.revocability import learned
 from r2u_rec.revocability.features import FeatureSettings
 from r2u_rec.revocability.registry import REGISTRY
 
@@ -39,8 +42,9 @@ def shop(tmp_path_factory):
 
 
 @pytest.fixture
-def score(r2u, shop):
-    """`score("--parts", ...)` on the shop's data, by engagement unless said otherwise."""
+def score(r2u, shop, monkeypatch):
+    """`score("--parts", ...)` on the shop's data, by engagement unless said otherwise; intervals of a few draws."""
+    monkeypatch.setattr(learned, "LearnedSettings", partial(learned.LearnedSettings, n_bootstrap=12))
     flags = [f"--data.path={shop / 'records.csv'}", f"--data.user_info={shop / 'people.csv'}", "--revocability.scorer=engagement"]
     return lambda *more: r2u("score", *flags, *more)
 

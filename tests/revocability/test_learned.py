@@ -23,7 +23,7 @@ from r2u_rec.revocability.withdrawal_model import fit_calibration
 
 N_USERS, DAYS, HORIZON = 3000, 300, 30
 END = DAYS * DAY_SECONDS
-QUICK = LearnedSettings(n_bootstrap=20)
+QUICK = LearnedSettings(n_bootstrap=12)
 
 
 def simple(log: InteractionLog, now: int) -> pd.DataFrame:
@@ -66,6 +66,11 @@ def learned(world):
     return learn(world.log, world.erasures, features=simple, settings=replace(QUICK, n_bootstrap=40), until=END)
 
 
+@pytest.fixture(scope="module")
+def quick(world):
+    return learn(world.log, world.erasures, features=simple, settings=QUICK, until=END)
+
+
 def test_the_true_order_is_recovered_and_the_features_that_made_it_weigh_most(world, learned):
     found = chances(learned, world.log, learned.cutoffs.validation, erasures=world.erasures)["probability"]
     there = found.notna().to_numpy()
@@ -105,27 +110,27 @@ def test_withdrawals_that_fall_on_everyone_alike_show_no_skill_and_are_no_error(
     assert found.auc.low <= 0.5 <= found.auc.high
 
 
-def test_what_happens_after_the_validation_cutoff_changes_no_number_of_the_scorer(world, learned):
+def test_what_happens_after_the_validation_cutoff_changes_no_number_of_the_scorer(world, quick):
     rng = np.random.default_rng(5)
-    late = world.log.time > learned.cutoffs.validation
+    late = world.log.time > quick.cutoffs.validation
     log = replace(
         world.log,
         user=np.where(late, rng.integers(0, N_USERS, len(late)), world.log.user).astype(np.int32),
         item=np.where(late, 3, world.log.item).astype(np.int32),
     )
-    again = learn(log, world.erasures, features=simple, settings=learned.settings, until=END)
-    assert_array_equal(again.fit.classifier.coefficients, learned.fit.classifier.coefficients)
-    assert again.validation.words() == learned.validation.words()
-    pd.testing.assert_frame_equal(again.validation.table, learned.validation.table)
+    again = learn(log, world.erasures, features=simple, settings=quick.settings, until=END)
+    assert_array_equal(again.fit.classifier.coefficients, quick.fit.classifier.coefficients)
+    assert again.validation.words() == quick.validation.words()
+    pd.testing.assert_frame_equal(again.validation.table, quick.validation.table)
 
 
-def test_requests_after_the_calibration_window_change_the_validation_only(world, learned):
+def test_requests_after_the_calibration_window_change_the_validation_only(world, quick):
     asked = world.erasures
-    early = asked.time <= learned.cutoffs.validation
+    early = asked.time <= quick.cutoffs.validation
     shuffled = Erasures(asked.keys, np.where(early, asked.time, END - 1))
-    again = learn(world.log, shuffled, features=simple, settings=learned.settings, until=END)
-    assert_array_equal(again.fit.classifier.coefficients, learned.fit.classifier.coefficients)
-    assert_array_equal(again.fit.calibration.x, learned.fit.calibration.x)
+    again = learn(world.log, shuffled, features=simple, settings=quick.settings, until=END)
+    assert_array_equal(again.fit.classifier.coefficients, quick.fit.classifier.coefficients)
+    assert_array_equal(again.fit.calibration.x, quick.fit.calibration.x)
 
 
 def test_features_are_asked_of_the_past_only(world):
@@ -144,10 +149,10 @@ def test_features_are_asked_of_the_past_only(world):
         assert not users & set(np.flatnonzero(gone <= now))
 
 
-def test_the_same_seed_gives_the_same_scorer(world, learned):
-    again = learn(world.log, world.erasures, features=simple, settings=learned.settings, until=END)
-    assert again.validation.words() == learned.validation.words()
-    assert_array_equal(again.refits[-1].classifier.coefficients, learned.refits[-1].classifier.coefficients)
+def test_the_same_seed_gives_the_same_scorer(world, quick):
+    again = learn(world.log, world.erasures, features=simple, settings=quick.settings, until=END)
+    assert again.validation.words() == quick.validation.words()
+    assert_array_equal(again.refits[-1].classifier.coefficients, quick.refits[-1].classifier.coefficients)
 
 
 def test_too_few_withdrawals_are_refused_with_their_numbers_and_what_would_help(world):
