@@ -12,6 +12,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.cohorts import matched_halves
 from r2u_rec.revocability.policies import explicit, sampled_by_score, threshold, top_share
+from r2u_rec.revocability.rules import enforced
 from r2u_rec.rng import stream
 
 Codes = NDArray[np.int64]
@@ -45,14 +46,16 @@ class Cohorts:
 
 
 def revocable_users(log: InteractionLog, scores: NDArray[np.float64], r: RevocabilitySettings, *, seed: int) -> Codes:
-    """Returns whom the policy of the settings calls revocable."""
+    """Returns whom the policy of the settings calls revocable, with those whom a rule says always and without those it says never."""
     if r.policy == "explicit":
-        return explicit(log, r.users)
-    if r.policy == "threshold":
-        return threshold(scores, r.value)
-    if r.policy == "sampled_by_score":
-        return sampled_by_score(scores, stream(seed, "revocable"), share=r.share)
-    return top_share(scores, r.share, seed=seed)
+        chosen = explicit(log, r.users)
+    elif r.policy == "threshold":
+        chosen = threshold(scores, r.value)
+    elif r.policy == "sampled_by_score":
+        chosen = sampled_by_score(scores, stream(seed, "revocable"), share=r.share)
+    else:
+        chosen = top_share(scores, r.share, seed=seed)
+    return enforced(chosen, scores) if r.rules else chosen
 
 
 def draw_cohorts(log: InteractionLog, scores: NDArray[np.float64], r: RevocabilitySettings, *, seed: int) -> Cohorts:

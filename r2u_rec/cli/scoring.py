@@ -23,7 +23,7 @@ from r2u_rec.revocability.names import scorer
 from r2u_rec.revocability.ranks import rank_shares
 from r2u_rec.revocability.registry import REGISTRY, Scorer
 from r2u_rec.revocability.rule_text import parse_rules
-from r2u_rec.revocability.rules import Ruled, apply_rules, enforced
+from r2u_rec.revocability.rules import Ruled, apply_rules
 
 if TYPE_CHECKING:
     from r2u_rec.revocability.labels import Rows
@@ -79,8 +79,7 @@ def scored(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Scored
 
 def flagged(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int) -> NDArray[np.int64]:
     """Returns the codes of the users whom the policy calls revocable; always and never of the rules bind whatever its share."""
-    chosen = revocable_users(log, found.ruled.scores, r, seed=seed)
-    return enforced(chosen, found.ruled.scores) if found.ruled.rules else chosen
+    return revocable_users(log, found.ruled.scores, r, seed=seed)
 
 
 def parts(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int, every: bool) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def test_lists_may_be_written_with_commas():
         (["--forget.length", "canary"], "forget.length takes a number or one of canaries, shadow, got 'canary'; did you mean canaries?"),
         (["--data.shares", "1,2"], "data.shares takes a list of 3, each a number, got '[1, 2]'"),
         (["--training.lr"], "--training.lr needs a value"),
-        (["--preset", "demmo"], "unknown preset 'demmo'; did you mean demo?; there are demo, ml-1m, paper"),
+        (["--preset", "demmo"], f"unknown preset 'demmo'; did you mean demo?; there are {', '.join(presets())}"),
         (["stray"], "unrecognized arguments: stray"),
     ],
 )
