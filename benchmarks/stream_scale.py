@@ -117,7 +117,7 @@ def main() -> None:
         notes=[
             "One run: what is compared are the tenths of one stream. Memory is what the process holds at the end of the tenth, the "
             "generated log, the first model and its memory included.",
-            "Block Newton ran through fewer requests one by one, to keep the benchmark short.",
+            "How many requests ran is given for each tenth; fewer where one takes longer, to keep the benchmark short.",
         ],
     )
     print(path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.erasure.requests import Request, ids_of
 from r2u_rec.erasure.returning import with_returns
 from r2u_rec.erasure.stream import Stream
@@ -32,10 +34,9 @@ class Pool:
 
     def __init__(self, log: InteractionLog, stream: Stream, *, seed: int, categories: str | None = None) -> None:
         self.log, return_times = with_returns(log, stream, seed=seed)
-        _check_requests(stream.requests, self.log, categories)
         self._categories = categories
-        keys = list({request.user for request in stream.requests if request.user is not None})
-        self._codes = dict(zip(keys, self.log.user_keys.codes(keys).tolist(), strict=True))  # -1 for a key forgotten before the stream
+        self._codes = _codes_of(self.log.user_keys, [request.user for request in stream.requests])
+        _check_requests(stream.requests, self.log, self._codes, categories)
         times = np.concatenate([stream.arrival_times, return_times])
         rows = np.concatenate([log.positions(stream.arrival_ids), np.arange(len(log), len(self.log))])
         order = np.argsort(times, kind="stable")
@@ -81,7 +82,6 @@ class Pool:
         if request.kind == "user" and self._codes[request.user] >= 0:
             self._out[self._codes[request.user]] = True
         gone: Rows = rows[self._trained[rows]]
-        self._trained[gone] = False
         return gone
 
     @property
@@ -120,12 +120,19 @@ class Pool:
         self.train_(ids)
 
 
-def _check_requests(requests: Iterable[Request], log: InteractionLog, categories: str | None) -> None:
-    """Lets a request that cannot be carried out fail at once, as `ids_of` does."""
+def _codes_of(vocabulary: Vocabulary, keys: Iterable[Any]) -> dict[Any, int]:
+    """Returns the code of each of `keys` but None, -1 for one that is not known (any more); they are looked up together."""
+    wanted = list(dict.fromkeys(key for key in keys if key is not None))
+    return dict(zip(wanted, vocabulary.codes(wanted).tolist(), strict=True))
+
+
+def _check_requests(requests: Sequence[Request], log: InteractionLog, users: dict[Any, int], categories: str | None) -> None:
+    """Lets a request that cannot be carried out fail at once, as `ids_of` does: whoever names a key, column or category in vain."""
     nothing = log.take(np.empty(0, dtype=np.int64))
+    items = _codes_of(log.item_keys, [request.item for request in requests])
     checked = set()
     for request in requests:
-        what = (request.kind, request.user, request.item, request.category)
-        if what not in checked:
+        what = (request.kind, request.category)
+        if what not in checked or users.get(request.user, 0) < 0 or items.get(request.item, 0) < 0:
             ids_of(request, nothing, categories=categories)
             checked.add(what)
