@@ -92,7 +92,13 @@ def play(spec: Spec) -> list[dict[str, Any]]:
     length = first.memory.length if isinstance(first.memory, NewtonMemory) else None
     methods = methods_of(s, policy, scenario.cohorts, operators, length=length)
     records = scenario.start_records
-    initial = methods[SHARDED].fit(task, records, seed=seed) if operators[0] == SHARDED else _start(first, records, operators[0])
+    costs = costs_of(spec, s, policy, methods)
+    if operators[0] == SHARDED:
+        initial, cost = measured(lambda: methods[SHARDED].fit(task, records, seed=seed))
+        if not s.simulate.costs:  # training in shards takes longer than one model; both choices are reckoned at its own pace
+            costs |= dict.fromkeys((SHARDED, RETRAIN), OperatorCost(0.0, 0.0, cost.seconds / len(records), exact=methods[SHARDED].exact))
+    else:
+        initial = _start(first, records, operators[0])
     judge = Judge(spec, s, scenario)
     outcome = simulate(
         scenario.stream,
@@ -101,7 +107,7 @@ def play(spec: Spec) -> list[dict[str, Any]]:
         task,
         methods,
         initial,
-        costs=costs_of(spec, s, policy, methods),
+        costs=costs,
         seed=seed,
         checkpoints=judge.times,
         observe=judge.observe,

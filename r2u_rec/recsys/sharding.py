@@ -24,7 +24,7 @@ Combine = Literal["mean", "proportional", "own", "vote"]
 COMBINES = ("mean", "proportional", "own", "vote")
 
 SERVING = {"unseen_weight": 0.03, "reg": 10.0}
-"""The ridge by which a shard answers for a history that it does not hold, chosen by the validation part of ml-100k (MF, 4 and 10 shards).
+"""The ridge by which a shard answers for a history that it does not hold, chosen by the validation part of ml-100k (MF, 4 shards).
 That of the models' own `fold_in` fits a history more closely, as a probe for memories should, and ranks worse."""
 
 
