@@ -69,7 +69,7 @@ def _used(keys: Vocabulary) -> pd.Index:
 
 
 def _recoded(codes: np.ndarray, old: Vocabulary, new: Vocabulary) -> np.ndarray:
-    return new.codes(old.keys)[codes].astype(np.int32)
+    return np.asarray(new.codes(old.keys)[codes], dtype=np.int32)
 
 
 def _grown(info: pd.DataFrame | None, more: pd.DataFrame | None, more_keys: Vocabulary, keys: Vocabulary) -> pd.DataFrame | None:

@@ -73,7 +73,7 @@ class InteractionLog:
     def positions(self, ids: Ids) -> NDArray[np.int64]:
         """Returns the row of each of `ids`, in their order; UnknownRecordError for ids that are not there."""
         if len(self.ids) and self.ids[-1] - self.ids[0] + 1 == len(self.ids):  # contiguous: no search needed
-            at = np.asarray(ids, dtype=np.int64) - self.ids[0]
+            at: NDArray[np.int64] = np.asarray(ids, dtype=np.int64) - self.ids[0]
             if at.size == 0 or (at.min() >= 0 and at.max() < len(self.ids)):
                 return at
         return positions_of(self.ids, ids)

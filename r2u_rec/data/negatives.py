@@ -34,9 +34,10 @@ def uniform_negatives(log: InteractionLog, users: Any, n_negatives: int, rng: np
     free = log.n_items - (starts[users + 1] - starts[users])  # (n,)
     if users.size and free.min() <= 0:
         raise ValueError(_full(users[free <= 0][0], log.n_items))
-    rank = rng.integers(0, free[:, None], size=(users.size, n_negatives))  # (n, k) the r-th free item
+    rank: NDArray[np.int64] = rng.integers(0, free[:, None], size=(users.size, n_negatives))  # (n, k) the r-th free item
     wanted = ((users * log.n_items)[:, None] + rank).ravel()
-    return rank + _search(keys, wanted, "right").reshape(rank.shape) - starts[users][:, None]
+    found: NDArray[np.int64] = rank + _search(keys, wanted, "right").reshape(rank.shape) - starts[users][:, None]
+    return found
 
 
 def popularity_negatives(
@@ -85,7 +86,7 @@ def _search(keys: NDArray[np.int64], wanted: NDArray[np.int64], side: Literal["l
 
 
 def _draw(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    return np.asarray(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
 
 
 _TABLES: WeakKeyDictionary[InteractionLog, dict[float, NDArray[np.float64]]] = WeakKeyDictionary()

@@ -23,8 +23,10 @@ def download(url: str, target: Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer, open(target, "wb") as file:
             promised = answer.headers.get("Content-Length")
-            bar = {"description": target.name, "console": console, "transient": True, "disable": not console.is_terminal}
-            with wrap_file(answer, int(promised or 0), **bar) as watched:
+            shown = wrap_file(
+                answer, int(promised or 0), description=target.name, console=console, transient=True, disable=not console.is_terminal
+            )
+            with shown as watched:
                 shutil.copyfileobj(watched, file, 1 << 20)
     except (OSError, ValueError) as error:  # URLError is an OSError; a broken connection is one too
         raise DownloadError(f"{url} cannot be fetched ({error}): check the network") from error

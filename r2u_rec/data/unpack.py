@@ -48,6 +48,6 @@ def _content(tar: tarfile.TarFile, member: str) -> IO[bytes]:
     raise KeyError(f"there is no file {member} in the archive")
 
 
-def _copy(content: IO[bytes], target: Path) -> None:
+def _copy(content: IO[bytes] | gzip.GzipFile, target: Path) -> None:
     with open(target, "wb") as out:
         shutil.copyfileobj(content, out, 1 << 20)

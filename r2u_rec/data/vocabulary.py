@@ -70,7 +70,7 @@ class Vocabulary:
 
     def codes(self, keys: Iterable[Any]) -> NDArray[np.int64]:
         """Returns (n,) int64 codes, -1 where a key is unknown (or forgotten)."""
-        at = self.keys.get_indexer(self._as_keys(keys)).astype(np.int64)
+        at: NDArray[np.int64] = self.keys.get_indexer(self._as_keys(keys)).astype(np.int64)
         if self.empty:
             at[np.isin(at, np.fromiter(self.empty, np.int64))] = -1
         return at

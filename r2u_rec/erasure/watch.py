@@ -165,8 +165,8 @@ class Watch:
         mark = self._kept[time]
         if not np.array_equal(mark.asked, asked):
             raise ValueError(
-                f"the {len(asked)} users who asked by {time} are not the {len(mark.asked)} of an earlier call for that time: give all whose "
-                "request was received, whatever the policy has carried out"
+                f"the {len(asked)} users who asked by {time} are not the {len(mark.asked)} of an earlier call for that time: give all "
+                "whose request was received, whatever the policy has carried out"
             )
         return mark
 
