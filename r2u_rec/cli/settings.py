@@ -215,7 +215,7 @@ class SimulateSettings:
     policies: tuple[str, ...] = setting(
         (
             "never",
-            "retrain every_days=30",
+            "retrain by_deadline",
             "newton batch=1",
             "newton batch=20",
             "newton by_deadline",
