@@ -22,6 +22,7 @@ from r2u_rec.revocability.names import POLICIES, SCORERS, policy, scorer
 from r2u_rec.revocability.policies import explicit, sampled_by_score, threshold, top_share, unflagged
 from r2u_rec.revocability.ranks import rank_shares
 from r2u_rec.revocability.records import records_of
+from r2u_rec.revocability.score_table import score_table
 from r2u_rec.revocability.sides import sides_of_records
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "recent_intensity",
     "records_of",
     "sampled_by_score",
+    "score_table",
     "scorer",
     "sensitivity",
     "sessions",

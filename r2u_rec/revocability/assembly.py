@@ -11,7 +11,7 @@ from r2u_rec.errors import DataError, R2UError, SettingsError
 from r2u_rec.revocability import disclosure, hazard, history, uniqueness
 from r2u_rec.revocability.engine import dropped, lent, made, together
 from r2u_rec.revocability.feature_settings import FeatureSettings
-from r2u_rec.revocability.interest import Distance, drift
+from r2u_rec.revocability.interest import Distance, drift, split
 from r2u_rec.revocability.records import Records
 from r2u_rec.revocability.sensitivity import sensitive_counts
 from r2u_rec.revocability.sides import Sides
@@ -48,23 +48,25 @@ def user_table(
     """Returns one row a user: the code `user`, and the columns `wanted`, none of which may be `lacking`.
 
     Args:
-        unfitted: where to put the reason when P(alive) cannot be fitted, which then is left out.
+        unfitted: where to put the reason when P(alive) cannot be fitted or a crowd costs too much, which then are left out.
 
     Raises:
-        DataError: P(alive) cannot be fitted, and `unfitted` is None.
+        DataError: the same, and `unfitted` is None.
         SettingsError: no such column of the item information, category or item; `now` lies before the last record.
     """
     wanted = set(wanted)
     now = _now(records, s) if records.has("time") else 0
     needed = wanted | ({"active_days", "span_days", "age_days"} if "p_alive" in wanted else set())
     needed |= {"sensitive_records", "n_records"} if "sensitive_share" in wanted else set()
-    kept = _Kept(records, needed)
-    kept.of_each(history.counts, "n_records")
-    kept.of_each(lambda chunk: history.spans(chunk, now=now, recent_days=s.recent_days), *SPANS)
+    spans = {"now": now, "recent_days": s.recent_days}
     if needed & {*VISITS, "drift_z"}:
-        _in_order(records, sides, s, kept)
+        kept = _in_order(records, sides, s, needed, spans)
+    elif needed & set(SPANS):
+        kept = _Kept(records, needed, records.per_user(lambda chunk: history.spans(chunk, **spans)))
+    else:
+        kept = _Kept(records, needed, records.per_user(history.counts))
     if needed & set(PAIRED):
-        _rare(records, s, kept, n_users=int(kept.users.count().execute()))
+        _rare(records, s, kept, unfitted, n_users=int(kept.users.count().execute()))
     if needed & set(SENSITIVE):
         items = lent(records.connection, pa.table({"item": sides.sensitive(s).astype("int32")}))
         kept.of_each(lambda chunk: sensitive_counts(chunk, items), "sensitive_records")
@@ -80,20 +82,17 @@ def user_table(
         try:
             table = hazard.with_p_alive(table, seed=s.seed)
         except DataError as error:
-            if unfitted is None:
-                raise
-            unfitted["p_alive"] = error
+            _excused("p_alive", error, unfitted)
     if "sensitive_share" in wanted:
         table = table.mutate(sensitive_share=table.sensitive_records / table.n_records)
     return table.select("user", *(name for name in table.columns if name in wanted))
 
 
 class _Kept:
-    """Tables of one row a user that are made chunk by chunk, and joined at the end."""
+    """Tables of one row a user that are made chunk by chunk, and joined at the end to the first, which has every user."""
 
-    def __init__(self, records: Records, needed: Collection[str]) -> None:
-        self.records, self.needed = records, set(needed)
-        self.users = records.per_user(history.counts)
+    def __init__(self, records: Records, needed: Collection[str], users: Table) -> None:
+        self.records, self.needed, self.users = records, set(needed), users
         self.tables: list[tuple[Table, list[str]]] = []
 
     def add(self, table: Table, *columns: str) -> None:
@@ -101,11 +100,11 @@ class _Kept:
 
     def of_each(self, part: Callable[[Table], Table], *columns: str) -> None:
         if self.needed & set(columns):
-            self.add(self.users if part is history.counts else self.records.per_user(part), *columns)
+            self.add(self.records.per_user(part), *columns)
 
     def joined(self) -> Table:
         """Every user once; NULL where a table has no row of the user, or 0 where that says that nothing happened."""
-        out = self.users.select("user")
+        out = self.users.select("user", *(name for name in self.users.columns if name in self.needed))
         for table, names in self.tables:
             other = table.select(names, theirs=table.user)
             found = out.left_join(other, out.user == other.theirs)
@@ -114,24 +113,24 @@ class _Kept:
         return made(out)
 
 
-def _in_order(records: Records, sides: Sides, s: FeatureSettings, kept: _Kept) -> None:
+def _in_order(records: Records, sides: Sides, s: FeatureSettings, needed: Collection[str], spans: dict[str, int]) -> _Kept:
     """What needs each user's records in order of time: sorted once a chunk, and let go before the next."""
     distance: Distance = "squared" if s.described_by == "embedding" else "jensen_shannon"
-    profile = lent(records.connection, sides.profile(records, s)) if "drift_z" in kept.needed else None
+    profile = lent(records.connection, sides.profile(records, s)) if "drift_z" in needed else None
     visited, drifted = [], []
     for chunk in records.chunks:
-        ordered = made(history.placed(chunk))
-        if kept.needed & set(VISITS):
-            visited.append(made(history.visits(ordered, session_gap_seconds=s.session_gap_seconds)))
+        ordered = made(split(history.placed(chunk, made(history.counts(chunk))), seed=s.seed))
+        visited.append(made(history.visits(ordered, session_gap_seconds=s.session_gap_seconds, **spans)))
         if profile is not None:
-            drifted.append(made(drift(ordered, profile, distance=distance, min_records=s.min_records, seed=s.seed)))
+            drifted.append(made(drift(ordered, profile, distance=distance, min_records=s.min_records)))
         dropped(ordered)
-    for tables, names in ((visited, VISITS), (drifted, ("drift_z",))):
-        if tables:
-            kept.add(together(tables), *names)
+    kept = _Kept(records, needed, together(visited))
+    if drifted:
+        kept.add(together(drifted), "drift_z")
+    return kept
 
 
-def _rare(records: Records, s: FeatureSettings, kept: _Kept, *, n_users: int) -> None:
+def _rare(records: Records, s: FeatureSettings, kept: _Kept, unfitted: dict[str, R2UError] | None, *, n_users: int) -> None:
     """What needs to know how many users have each item: the pairs are counted first, and looked at again after."""
     pairs = [made(uniqueness.pairs(chunk)) for chunk in records.chunks]
     if "n_items" in kept.needed:
@@ -144,7 +143,16 @@ def _rare(records: Records, s: FeatureSettings, kept: _Kept, *, n_users: int) ->
     if "surprisal" in kept.needed:
         kept.add(made(uniqueness.surprisal(rarest, n=s.n_rarest, n_users=n_users)), "surprisal")
     if "crowd" in kept.needed:
-        kept.add(made(uniqueness.crowd(rarest, together(pairs), n=s.n_crowd)), "crowd")
+        try:
+            kept.add(made(uniqueness.crowd(rarest, together(pairs), n=s.n_crowd)), "crowd")
+        except DataError as error:
+            _excused("crowd", error, unfitted)
+
+
+def _excused(column: str, error: DataError, unfitted: dict[str, R2UError] | None) -> None:
+    if unfitted is None:
+        raise error
+    unfitted[column] = error
 
 
 def _now(records: Records, s: FeatureSettings) -> int:

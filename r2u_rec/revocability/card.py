@@ -34,6 +34,7 @@ class Scorer:
         fails: where it misleads.
         needs: what the log must have, of `NEEDS`; "sensitive" are configured categories or items.
         made: of the columns, the score; None when it comes from outside.
+        any_of: whether some of the columns are enough.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Scorer:
     fails: str
     needs: tuple[str, ...] = ()
     made: Callable[[Parts], NDArray[np.float64]] | None = None
+    any_of: bool = False
 
 
 def scorer(**said: Any) -> Callable[[F], F]:

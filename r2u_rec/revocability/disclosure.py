@@ -30,7 +30,7 @@ def filled(profiles: Table) -> Table:
     """Returns one row a user: profile_share, the share of the columns but `user` that are neither empty nor blank text."""
     fields = [profiles[name] for name in profiles.columns if name != "user"]
     given = [_is_filled(field).cast("float64") for field in fields]
-    return profiles.select("user", profile_share=sum(given[1:], given[0]) / float(len(given)))
+    return profiles.select("user", profile_share=sum(given[1:], given[0]) / len(given))
 
 
 def _is_rated(rating: FloatingColumn) -> ibis.expr.types.BooleanColumn:

@@ -61,7 +61,7 @@ def distributed(session: Any = None, **options: Any) -> Iterator[BaseBackend]:
         raise CapabilityError("the distributed engine needs pyspark, which is not installed: pip install 'r2u_rec[distributed]'") from error
     own = session is None
     if own:
-        builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+        builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
         for name, value in options.items():
             builder = builder.config(name.replace("__", "."), value)
         session = builder.getOrCreate()
@@ -89,10 +89,11 @@ def dropped(table: Table) -> None:
 
 def lent(connection: BaseBackend, rows: pa.Table) -> Table:
     """Returns a small table of rows in memory as a table of the engine; the embedded one reads them where they are."""
-    if connection.name != "duckdb":
-        return ibis.memtable(rows)
     name = ibis.util.gen_name("r2u")
-    connection.con.register(name, rows)
+    if connection.name == "duckdb":
+        connection.con.register(name, rows)
+    else:
+        connection._session.createDataFrame(rows).createTempView(name)
     return connection.table(name)
 
 

@@ -108,6 +108,7 @@ def _disclosure(of: Parts) -> Scores:
 @scorer(
     columns=DISCLOSED,
     made=_disclosure,
+    any_of=True,
     formula="mean rank (as a share) of: share of filled profile fields, share of records with an explicit rating, candour = mean "
     "|rating - mean rating of the item|; parts that are the same for all, or missing, are left out",
     unit="none",

@@ -20,8 +20,8 @@ _GRID = 96.0  # 1.5 * 2**6: adding and subtracting it rounds to multiples of 2**
 Distance = Literal["jensen_shannon", "squared"]
 
 
-def drift(placed: Table, profile: Table, *, distance: Distance, min_records: int, n_halves: int = N_HALVES, seed: int = 0) -> Table:
-    """Returns one row a user with at least `min_records` records: drift_z, how far the halves are apart in standard deviations.
+def split(placed: Table, *, n_halves: int = N_HALVES, seed: int = 0) -> Table:
+    """Returns the records with `splits`: bit k says whether the record is in the first half of split k; the highest, of the true halves.
 
     The record at place r of the first half has a partner at place r + n // 2 (the last of an odd number has none and stays). A
     random half swaps each pair or not, by one bit of a hash of (seed, user, pair); the true halves are the case of no swap, so
@@ -29,35 +29,41 @@ def drift(placed: Table, profile: Table, *, distance: Distance, min_records: int
 
     Args:
         placed: see `history.placed`.
+        n_halves: random halves a user, at most 30, the bits of the hash.
+    """
+    half = placed.n >> 1
+    everyone = (1 << n_halves) - 1
+    coins = scattered(seed, placed.user, ibis.ifelse(placed.place <= half, placed.place, placed.place - half))
+    kept = ibis.ifelse(placed.place <= half + half, everyone, 0)
+    turned = ibis.cases((placed.place <= half, everyone + 1), (placed.place <= half + half, everyone), else_=0)
+    return placed.mutate(splits=(coins & kept) ^ turned)
+
+
+def drift(split: Table, profile: Table, *, distance: Distance, min_records: int, n_halves: int = N_HALVES) -> Table:
+    """Returns one row a user with at least `min_records` records: drift_z, how far the halves are apart in standard deviations.
+
+    Args:
+        split: see `split`, with the same `n_halves`.
         profile: columns item, part and weight: whole numbers of `UNIT`ths as float64, so that sums are exact in any order.
             Every item of the records has a row.
         distance: between the profiles of two halves: the Jensen-Shannon divergence in nats, each half weighted by its length
             (Lin 1991, eq. 5.1, here up to a constant of the user), for weights that are shares of parts; or the squared
             Euclidean distance of the means, for coordinates in [-1, 1].
-        n_halves: random halves a user, at most `BITS`.
     """
-    enough = placed.filter(placed.n >= min_records)
-    half = enough.n >> 1
-    pair = ibis.ifelse(enough.place <= half, enough.place, enough.place - half)
-    everyone = (1 << n_halves) - 1
-    bits = scattered(seed, enough.user, pair) & everyone
-    # bit k: the record is in the first half of split k; the highest bit: of the true split
-    swaps = ibis.cases((enough.place <= half, bits | (everyone + 1)), (enough.place <= half + half, everyone - bits), else_=0)
-    member = enough.select("user", "item", "n", swaps=swaps)
-    rows = member.inner_join(profile, "item")
-    splits = range(n_halves + 1)
+    rows = split.filter(split.n >= min_records).select("user", "item", "n", "splits").inner_join(profile, "item")
+    each = range(n_halves + 1)
     parts = rows.group_by("user", "part").aggregate(
         n=rows.n.max(),
         total=rows.weight.sum(),
-        **{f"first{k}": (_bit(rows.swaps, k) * rows.weight).sum() for k in splits},
+        **{f"first{k}": (_bit(rows.splits, k) * rows.weight).sum() for k in each},
     )
     term = _TERMS[distance]
-    apart = parts.group_by("user").aggregate(**{f"apart{k}": _exact(term(parts[f"first{k}"], parts.total, parts.n)).sum() for k in splits})
-    drawn = [apart[f"apart{k}"] for k in range(n_halves)]
-    mean = sum(drawn[1:], drawn[0]) / n_halves
-    squares = [(x - mean) * (x - mean) for x in drawn]
-    sd = (sum(squares[1:], squares[0]) / (n_halves - 1)).sqrt()  # of a sample
-    z = ibis.ifelse(sd > _TOLD, (apart[f"apart{n_halves}"] - mean) / ibis.ifelse(sd > _TOLD, sd, 1.0), 0.0)
+    apart = parts.group_by("user").aggregate(**{f"apart{k}": _exact(term(parts[f"first{k}"], parts.total, parts.n)).sum() for k in each})
+    nearer = [apart[f"apart{k}"] - apart[f"apart{n_halves}"] for k in range(n_halves)]  # random halves than the true ones
+    squares = [x * x for x in nearer]
+    mean, square = sum(nearer[1:], nearer[0]) / n_halves, sum(squares[1:], squares[0])
+    sd = (ibis.greatest(square - n_halves * mean * mean, 0.0) / (n_halves - 1)).sqrt()  # of a sample
+    z = ibis.ifelse(sd > _TOLD, -mean / ibis.ifelse(sd > _TOLD, sd, 1.0), 0.0)
     return apart.select("user", drift_z=z)
 
 
@@ -72,18 +78,18 @@ def _exact(x: FloatingValue) -> FloatingValue:
 
 def _divergence(first: FloatingValue, total: FloatingValue, n: IntegerValue) -> FloatingValue:
     """A part's share of JS = H(whole) - h/n H(first) - (n-h)/n H(rest), without what is the same for all splits of a user."""
-    whole = n * float(UNIT)
+    whole = n.cast("float64") * UNIT
     return _x_log_x(first / whole) + _x_log_x((total - first) / whole)
 
 
 def _x_log_x(x: FloatingValue) -> FloatingValue:
-    return ibis.ifelse(x > 0, x * ibis.ifelse(x > 0, x, 1.0).ln(), 0.0)
+    return x * (x + 1e-300).ln()  # 0 for 0, and the same for every other share
 
 
 def _squared(first: FloatingValue, total: FloatingValue, n: IntegerValue) -> FloatingValue:
     """A coordinate's share of the squared distance between the means of the halves."""
     half = n >> 1
-    apart = (first / half - (total - first) / (n - half)) / float(UNIT)
+    apart = (first / half - (total - first) / (n - half)) / UNIT
     return apart * apart
 
 

@@ -111,7 +111,7 @@ def records_of(
     if not seen["n"]:
         raise DataError("nobody can be scored: the table has 0 records; read data with at least one interaction")
     for role, name in (("user", user), ("item", item), ("time", time)):
-        if empty := seen.get(f"{role}_empty", 0):
+        if empty := seen["n"] - seen.get(f"{role}_n", seen["n"]):
             raise DataError(f"column {name!r} is empty in {empty} of {seen['n']} records: leave them out, or fill it in")
     keys = {}
     for role in ("user", "item"):
@@ -131,13 +131,14 @@ def _seconds(column: Column, name: str) -> Column:
     return column.cast("int64")
 
 
-def _first_look(table: Table) -> dict[str, int]:
+def _first_look(table: Table) -> dict[str, Any]:
+    """Counts and extremes, which Parquet files state without being read."""
     asked: dict[str, Any] = {"n": table.count()}
     for name in set(table.columns) & {"user", "item", "time"}:
-        asked[f"{name}_empty"] = table[name].isnull().sum()
+        asked[f"{name}_n"] = table[name].count()
         if table[name].type().is_integer():
             asked |= {f"{name}_low": table[name].min(), f"{name}_high": table[name].max()}
-    return table.aggregate(**asked).to_pyarrow().to_pylist()[0]
+    return dict(table.aggregate(**asked).to_pyarrow().to_pylist()[0])
 
 
 def _coded(table: Table, name: str) -> tuple[Table, Table]:
@@ -158,6 +159,6 @@ def _dealt(table: Table, n_records: int, *, spilled: bool = False) -> tuple[Tabl
         return tuple(table.filter(table.user % n == chunk) for chunk in range(n))
     connection = table.get_backend()
     folder = scratch(connection) / "chunks"
-    connection.to_parquet(table.mutate(chunk=table.user % n), folder, partition_by="chunk")
+    connection.to_parquet(table.mutate(chunk=table.user % n), folder, partition_by="chunk", compression="uncompressed")
     files = [folder / f"chunk={chunk}" / "*.parquet" for chunk in range(n)]
     return tuple(connection.read_parquet(str(file), hive_partitioning=False) for file in files if file.parent.exists())

@@ -17,8 +17,7 @@ def scattered(seed: int, first: IntegerValue, second: IntegerValue | None = None
     Two squarings after two linear steps: linear steps alone, even modulo different primes, leave neighbouring numbers with
     equal bits, and one squaring leaves products of three neighbours correlated.
     """
-    x = (first.cast("int64") * 1_103_515_245 + (seed * 48_271 + 11) % MODULUS) % MODULUS
-    if second is not None:
-        x = (x + second.cast("int64") * 742_938_285) % MODULUS
+    x = first.cast("int64") * 1_103_515_245 + (seed * 48_271 + 11) % MODULUS
+    x = (x if second is None else x + second.cast("int64") * 742_938_285) % MODULUS
     x = (x * x + 1_812_433_253) % MODULUS
     return (x * x + 950_706_376) % MODULUS

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
+from r2u_rec.errors import DataError
 from r2u_rec.revocability.engine import made
+
+MAX_STEPS = 2_000_000_000
+"""Pairs of users that a crowd may cost: some minutes on two cores."""
 
 
 def pairs(records: Table) -> Table:
     """Returns the different pairs (user, item)."""
-    return records.select("user", "item").distinct()
+    return records.group_by("user", "item").aggregate().select("user", "item")
 
 
 def holders(pairs: Table) -> Table:
@@ -28,24 +32,34 @@ def rarest(pairs: Table, holders: Table, *, n: int) -> Table:
 def surprisal(rarest: Table, *, n: int, n_users: int) -> Table:
     """Returns one row a user: surprisal, the sum over the `n` rarest items of -log2(n_holders / n_users), in bits."""
     some = rarest.filter(rarest.place < n)
-    # of a sum of logarithms no engine keeps the order, of a maximum none needs to
-    bits = [(float(n_users) / ibis.ifelse(some.place == k, some.n_holders, None).max()).log2().coalesce(0.0) for k in range(n)]
-    return some.group_by("user").aggregate(surprisal=sum(bits[1:], bits[0]))
+    # the order in which an engine adds up logarithms is its own; of one maximum for each place there is none
+    held = [ibis.ifelse(some.place == k, some.n_holders, None).max().cast("float64") for k in range(n)]
+    bits = [(held_by / n_users).log2().coalesce(0.0) for held_by in held]
+    return some.group_by("user").aggregate(surprisal=-sum(bits[1:], bits[0]))
 
 
 def crowd(rarest: Table, pairs: Table, *, n: int) -> Table:
     """Returns one row a user: crowd, how many users, oneself included, have all of the user's `n` rarest items.
 
-    It walks the holders of each set's rarest item: many rows only where everything is common.
+    Who has fewer than n items is looked for by those there are.
+
+    Raises:
+        DataError: it would walk more than `MAX_STEPS` holders of rarest items; that many are not rare.
     """
     some = rarest.filter(rarest.place < n)
     names = [f"item{k}" for k in range(n)]
     items = [ibis.ifelse(some.place == k, some.item, None).max() for k in range(n)]
-    # who has fewer than n items: the rarest again
-    sets = made(some.group_by("user").aggregate(**{name: item.coalesce(items[0]) for name, item in zip(names, items, strict=True)}))
+    sets = some.group_by("user").aggregate(
+        steps=ibis.ifelse(some.place == 0, some.n_holders, None).max(),
+        **{name: item.coalesce(items[0]) for name, item in zip(names, items, strict=True)},
+    )
+    sets = made(sets)
+    different = made(sets.group_by(names).aggregate(steps=sets.steps.max()))
+    steps = int(different.steps.sum().execute())
+    if steps > MAX_STEPS:
+        raise DataError(f"crowd would compare {steps} pairs of users, at most {MAX_STEPS}: nothing is rare here; use uniqueness")
     known = made(pairs.semi_join(some.select("item").distinct(), "item"))
-    found = sets.select(names).distinct()
-    found = found.inner_join(known, found.item0 == known.item).select(*names, "user")
+    found = different.inner_join(known, different.item0 == known.item).select(*names, "user")
     for name in names[1:]:
         other = known.view()
         found = found.semi_join(other, [found.user == other.user, found[name] == other.item])
