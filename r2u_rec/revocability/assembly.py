@@ -8,12 +8,12 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from r2u_rec.errors import DataError, R2UError, SettingsError
-from r2u_rec.revocability import disclosure, hazard, history, uniqueness
+from r2u_rec.revocability import bg_nbd, disclosed, history, rarity
 from r2u_rec.revocability.engine import dropped, lent, made, together
 from r2u_rec.revocability.feature_settings import FeatureSettings
 from r2u_rec.revocability.interest import Distance, drift, split
 from r2u_rec.revocability.records import Records
-from r2u_rec.revocability.sensitivity import sensitive_counts
+from r2u_rec.revocability.sensitive_items import sensitive_counts
 from r2u_rec.revocability.sides import Sides
 
 SPANS = ("recent_intensity", "inactive_seconds", "span_days", "age_days")
@@ -66,21 +66,21 @@ def user_table(
     else:
         kept = _Kept(records, needed, records.per_user(history.counts))
     if needed & set(PAIRED):
-        _rare(records, s, kept, unfitted, n_users=int(kept.users.count().execute()))
+        _rare(records, s, kept, unfitted, n_users=kept.users.count().to_pyarrow().as_py())
     if needed & set(SENSITIVE):
         items = lent(records.connection, pa.table({"item": sides.sensitive(s).astype("int32")}))
         kept.of_each(lambda chunk: sensitive_counts(chunk, items), "sensitive_records")
-    kept.of_each(disclosure.rated, "rated_share")
+    kept.of_each(disclosed.rated, "rated_share")
     if "candour" in needed:
-        of_items = records.per_user(disclosure.item_ratings)
+        of_items = records.per_user(disclosed.item_ratings)
         of_items = made(of_items.group_by("item").aggregate(total=of_items.total.sum(), n=of_items.n.sum()))
-        kept.of_each(lambda chunk: disclosure.candour(chunk, of_items), "candour")
+        kept.of_each(lambda chunk: disclosed.candour(chunk, of_items), "candour")
     if "profile_share" in needed and sides.users is not None:
-        kept.add(disclosure.filled(lent(records.connection, pa.Table.from_pandas(sides.users, preserve_index=False))), "profile_share")
+        kept.add(disclosed.filled(lent(records.connection, pa.Table.from_pandas(sides.users, preserve_index=False))), "profile_share")
     table = kept.joined()
     if "p_alive" in wanted:
         try:
-            table = hazard.with_p_alive(table, seed=s.seed)
+            table = bg_nbd.with_p_alive(table, seed=s.seed)
         except DataError as error:
             _excused("p_alive", error, unfitted)
     if "sensitive_share" in wanted:
@@ -132,19 +132,19 @@ def _in_order(records: Records, sides: Sides, s: FeatureSettings, needed: Collec
 
 def _rare(records: Records, s: FeatureSettings, kept: _Kept, unfitted: dict[str, R2UError] | None, *, n_users: int) -> None:
     """What needs to know how many users have each item: the pairs are counted first, and looked at again after."""
-    pairs = [made(uniqueness.pairs(chunk)) for chunk in records.chunks]
+    pairs = [made(rarity.pairs(chunk)) for chunk in records.chunks]
     if "n_items" in kept.needed:
         kept.add(together([made(p.group_by("user").aggregate(n_items=p.count().cast("float64"))) for p in pairs]), "n_items")
     if not kept.needed & {"surprisal", "crowd"}:
         return
-    held = together([made(uniqueness.holders(p)) for p in pairs])
+    held = together([made(rarity.holders(p)) for p in pairs])
     holders = made(held.group_by("item").aggregate(n_holders=held.n_holders.sum()))
-    rarest = together([made(uniqueness.rarest(p, holders, n=max(s.n_rarest, s.n_crowd))) for p in pairs])
+    rarest = together([made(rarity.rarest(p, holders, n=max(s.n_rarest, s.n_crowd))) for p in pairs])
     if "surprisal" in kept.needed:
-        kept.add(made(uniqueness.surprisal(rarest, n=s.n_rarest, n_users=n_users)), "surprisal")
+        kept.add(made(rarity.surprisal(rarest, n=s.n_rarest, n_users=n_users)), "surprisal")
     if "crowd" in kept.needed:
         try:
-            kept.add(made(uniqueness.crowd(rarest, together(pairs), n=s.n_crowd)), "crowd")
+            kept.add(made(rarity.crowd(rarest, together(pairs), n=s.n_crowd)), "crowd")
         except DataError as error:
             _excused("crowd", error, unfitted)
 

@@ -123,7 +123,7 @@ def parts(
 def with_keys(table: Table, records: Records) -> Table:
     """Returns a table of user codes with the users' keys instead."""
     if records.user_keys is None:
-        return table
+        return table.mutate(user=table.user.cast("int64"))
     joined = table.inner_join(records.user_keys, table.user == records.user_keys.code)
     return joined.select(user=joined.key, **{name: joined[name] for name in table.columns if name != "user"})
 

@@ -17,7 +17,7 @@ from r2u_rec.revocability.feature_settings import FeatureSettings
 from r2u_rec.revocability.profile import by_category, by_cluster, by_coordinate, by_popularity, co_occurrence_vectors
 from r2u_rec.revocability.records import Records
 from r2u_rec.revocability.scatter import MODULUS, scattered
-from r2u_rec.revocability.sensitivity import items_in
+from r2u_rec.revocability.sensitive_items import items_in
 from r2u_rec.revocability.side_information import side_column
 
 MAX_CO_OCCURRENCES = 5_000_000

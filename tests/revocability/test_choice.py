@@ -18,6 +18,7 @@ from r2u_rec.revocability import (
     engagement,
     evolving_interest,
     explicit,
+    hazard,
     policy,
     rank_shares,
     sampled_by_score,
@@ -27,6 +28,7 @@ from r2u_rec.revocability import (
     top_share,
     unflagged,
     uniform,
+    uniqueness,
 )
 
 NAN = np.nan
@@ -47,6 +49,23 @@ def test_a_busy_present_user_of_changing_taste_comes_first_and_one_who_left_does
     time[rows1] -= 3000 * 86_400  # user 1, of the same kind, has been away for years
     score = blend(dataclasses.replace(log, time=time), categories="class")
     assert score[0] > score[1] * 2
+
+
+def test_weights_make_the_blend_a_weighted_geometric_mean_of_any_parts(stationary):
+    log = stationary(0, n_users=50)
+    parts = rank_shares(engagement(log)), rank_shares(uniqueness(log)), 1 - rank_shares(hazard(log))
+    expected = (parts[0] ** 2 * parts[1] * parts[2]) ** (1 / 4)
+    assert_allclose(blend(log, weights={"engagement": 2, "uniqueness": 1, "hazard": 1}), expected)
+
+
+def test_blends_of_unknown_or_weightless_parts_are_refused(stationary):
+    log = stationary(0, n_users=3)
+    with pytest.raises(SettingsError, match="a blend has no part 'supplied': there are engagement"):
+        blend(log, weights={"supplied": 1})
+    with pytest.raises(SettingsError, match="weights must be positive, got 0 for churn: leave out what shall not count"):
+        blend(log, weights={"engagement": 1, "churn": 0})
+    with pytest.raises(SettingsError, match="weights must name at least one part"):
+        blend(log, weights={})
 
 
 def test_supplied_scores_are_the_column_itself(build):

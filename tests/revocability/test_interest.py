@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import jensenshannon
@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.revocability import evolving_interest
-from r2u_rec.revocability.history import histories, sorted_within
-from r2u_rec.revocability.profile import MAX_CATEGORIES, item_profile
+from r2u_rec.revocability.interest import N_HALVES
+from r2u_rec.revocability.scatter import BITS, MODULUS
 
 
 def test_a_taste_that_switches_half_way_scores_above_one_of_equal_length_that_does_not(stationary):
@@ -36,47 +36,110 @@ def test_stationary_scores_are_uncorrelated_with_length_while_the_plain_divergen
 
 
 def test_stationary_scores_have_mean_zero_and_unit_spread(stationary):
-    score = evolving_interest(stationary(7, n_users=600), categories="class", n_shuffles=100)
-    assert abs(score.mean()) < 0.15
-    assert score.std() == pytest.approx(1.0, abs=0.2)
+    score = evolving_interest(stationary(7, n_users=1200), categories="class")
+    assert abs(score.mean()) < 0.1
+    assert score.std() == pytest.approx(1.1, abs=0.15)  # a t of 19 degrees of freedom, and its skewness
 
 
-def test_the_z_score_equals_a_naive_one_over_many_random_halves(stationary):
-    log = stationary(2, n_users=6, switchers=2)
-    rng = np.random.default_rng(0)
+def test_the_z_score_equals_a_naive_one_over_the_same_halves(stationary):
+    log = stationary(2, n_users=8, switchers=2)
+    assert set(log.user_counts % 2) == {0, 1}
     naive = []
     for user in range(log.n_users):
-        rows = np.flatnonzero(log.user == user)
-        rows = rows[np.argsort(log.time[rows], kind="stable")]
-        drawn = [_halves_apart(log, rng.permutation(rows)) for _ in range(1500)]
-        naive.append((_halves_apart(log, rows) - np.mean(drawn)) / np.std(drawn))
-    assert_allclose(evolving_interest(log, categories="class", n_shuffles=1500), naive, rtol=0.12, atol=0.12)
+        rows = _in_order(log, user)
+        n, half = len(rows), len(rows) // 2
+        coins = _hash(0, user, np.arange(1, half + 1))
+        drawn = []
+        for k in range(N_HALVES):
+            swap = (coins >> k) & 1 == 0  # bit 0: the partner takes the place
+            first = np.where(swap, np.arange(half) + half, np.arange(half))
+            drawn.append(_divergence(log, rows[first], rows[np.setdiff1d(np.arange(n), first)]))
+        naive.append((_divergence(log, rows[:half], rows[half:]) - np.mean(drawn)) / np.std(drawn, ddof=1))
+    assert_allclose(evolving_interest(log, categories="class"), naive, rtol=0, atol=1e-9)
 
 
-def _halves_apart(log, rows) -> float:
-    halves = [np.bincount(log.item[half] % 8, minlength=8) for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :])]
-    return jensenshannon(*halves) ** 2
+def test_the_z_score_is_near_the_one_of_all_random_halves(stationary):
+    log, rng = stationary(3, n_users=40, switchers=10), np.random.default_rng(0)
+    naive = []
+    for user in range(log.n_users):
+        rows = _in_order(log, user)
+        half = len(rows) // 2
+        drawn = [_divergence(log, mixed[:half], mixed[half:]) for mixed in (rng.permutation(rows) for _ in range(200))]
+        naive.append((_divergence(log, rows[:half], rows[half:]) - np.mean(drawn)) / np.std(drawn))
+    ours = evolving_interest(log, categories="class")
+    assert spearmanr(ours, naive).statistic > 0.9
+    assert ours[:10].mean() == pytest.approx(np.mean(naive[:10]), rel=0.35)  # pairs that never part within a half cost some power
+
+
+def _in_order(log, user) -> np.ndarray:
+    rows = np.flatnonzero(log.user == user)
+    return rows[np.argsort(log.time[rows], kind="stable")]
+
+
+def _divergence(log, first, rest) -> float:
+    """Jensen-Shannon divergence of category counts, each half weighted by its length."""
+    a, b = (np.bincount(log.item[half] % 8, minlength=8) for half in (first, rest))
+
+    def entropy(counts):
+        p = counts[counts > 0] / counts.sum()
+        return -(p * np.log(p)).sum()
+
+    return entropy(a + b) - (a.sum() * entropy(a) + b.sum() * entropy(b)) / (a + b).sum()
 
 
 def _naive_divergence(log) -> list[float]:
-    return [_halves_apart(log, np.flatnonzero(log.user == u)[np.argsort(log.time[log.user == u])]) for u in range(log.n_users)]
+    out = []
+    for user in range(log.n_users):
+        rows = _in_order(log, user)
+        halves = [np.bincount(log.item[half] % 8, minlength=8) for half in np.split(rows, [len(rows) // 2])]
+        out.append(jensenshannon(*halves) ** 2)
+    return out
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_threads(stationary, monkeypatch):
+def _hash(seed, first, second) -> np.ndarray:
+    x = (first * 1_103_515_245 + (seed * 48_271 + 11) % MODULUS + second * 742_938_285) % MODULUS
+    x = (x * x + 1_812_433_253) % MODULUS
+    return (x * x + 950_706_376) % MODULUS
+
+
+def test_the_bits_of_the_hash_are_fair_coins_without_regard_to_their_neighbours():
+    users, pairs = np.arange(1500)[:, None], np.arange(1, 201)[None]
+    coins = ((_hash(3, users, pairs)[..., None] >> np.arange(BITS)) & 1) * 2.0 - 1
+    n = np.sqrt(coins.shape[0] * coins.shape[1])
+    flat = coins.reshape(-1, BITS)
+    correlations = flat.T @ flat / n**2 - np.eye(BITS)
+    assert np.abs(flat.mean(axis=0)).max() * n < 4
+    assert np.abs(correlations).max() * n < 5
+    for axis, lag in itertools.product((0, 1), (1, 2, 3)):
+        near = np.take(coins, range(lag, coins.shape[axis]), axis) * np.take(coins, range(coins.shape[axis] - lag), axis)
+        assert np.abs(near.mean(axis=(0, 1))).max() * n < 5
+    assert np.abs((coins[:, 2:] * coins[:, 1:-1] * coins[:, :-2]).mean(axis=(0, 1))).max() * n < 5
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_threads_and_chunks(stationary, monkeypatch):
     log = stationary(4, n_users=60)
-    monkeypatch.setattr("r2u_rec.revocability.history.Histories.chunks", lambda self: iter([(0, 7), (7, 30), (30, 60)]))
     one = evolving_interest(log, seed=3, threads=1)
     assert_array_equal(one, evolving_interest(log, seed=3, threads=3))
     assert not np.array_equal(one, evolving_interest(log, seed=4))
+    monkeypatch.setattr("r2u_rec.revocability.records.CHUNK_ROWS", 3000)
+    assert len(log) > 3 * 3000
+    assert_array_equal(one, evolving_interest(log, seed=3))
 
 
-def test_the_order_of_the_file_does_not_matter_when_times_differ(build):
+def test_the_order_of_the_file_does_not_matter_even_where_times_tie(build):
     rng = np.random.default_rng(0)
-    user, item, time = np.repeat([0, 1], 40), rng.integers(0, 200, 80), rng.permutation(80) * 100
+    user, item, time = np.repeat([0, 1], 40), rng.integers(0, 200, 80), rng.integers(0, 4, 80) * 100
     mixed = rng.permutation(80)
-    a = evolving_interest(build(user, item, time), n_shuffles=400)
-    b = evolving_interest(build(user[mixed], item[mixed], time[mixed]), n_shuffles=400)
-    assert_allclose(a, b, atol=0.25)  # other random halves of the same histories
+    assert_array_equal(evolving_interest(build(user, item, time)), evolving_interest(build(user[mixed], item[mixed], time[mixed])))
+
+
+def test_one_import_of_a_whole_past_is_no_drift(build):
+    n = 300  # users whose records all have one time; items in order of their codes would be in order of their categories
+    items = np.concatenate([np.random.default_rng(u).permutation(200)[:30] for u in range(n)])
+    log = build(np.repeat(np.arange(n), 30), items, np.zeros(30 * n, dtype=int))
+    log = dataclasses.replace(log, item_info=log.item_info.assign(part=[f"c{i // 25}" for i in range(200)]))
+    score = evolving_interest(log, categories="part")
+    assert abs(score.mean()) < 0.25  # a mean of 300 has a standard error of .06
 
 
 def test_too_short_histories_and_single_categories_score_zero_and_no_records_no_score(build):
@@ -95,8 +158,7 @@ def test_without_categories_a_turn_from_popular_to_rare_items_is_seen(stationary
     popular, rare = np.argsort(-log.item_counts)[:20], np.argsort(-log.item_counts)[-20:]
     item = log.item.copy()
     for user, first, second in ((0, popular, rare), (1, popular, popular)):
-        rows = np.flatnonzero(log.user == user)
-        rows = rows[np.argsort(log.time[rows])]
+        rows = _in_order(log, user)
         half = len(rows) // 2
         item[rows[:half]], item[rows[half:]] = first[np.arange(half) % 20], second[np.arange(len(rows) - half) % 20]
     score = evolving_interest(dataclasses.replace(log, item=item))
@@ -104,63 +166,49 @@ def test_without_categories_a_turn_from_popular_to_rare_items_is_seen(stationary
     assert score[0] > score[1] + 4
 
 
-@pytest.mark.parametrize(("setting", "value", "bound"), [("n_shuffles", 1, 2), ("min_records", 1, 2), ("threads", 0, 1)])
+@pytest.mark.parametrize("drift_by", ["cluster", "embedding"])
+def test_given_vectors_tell_a_switch_as_categories_do(stationary, drift_by):
+    log = stationary(6, n_users=60, switchers=5)
+    vectors = np.eye(8)[np.arange(200) % 8] + np.random.default_rng(0).normal(0, 0.05, (200, 8))
+    score = evolving_interest(log, drift_by=drift_by, n_clusters=8, vectors=vectors)
+    assert score[:5].min() > score[5:].max()
+    if drift_by == "cluster":  # well apart, they are the categories
+        assert_allclose(score, evolving_interest(log, categories="class"), atol=1e-9)
+
+
+@pytest.mark.parametrize("drift_by", ["cluster", "embedding"])
+def test_without_vectors_those_of_co_occurrence_tell_a_switch(build, drift_by):
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(80), 40)
+    side = (user % 2)[:, None] == np.arange(2)  # odd users like one half of the items, even ones the other
+    item = np.where(side[:, 0], rng.integers(0, 100, len(user)), rng.integers(100, 200, len(user)))
+    switched = item.copy()
+    switched[:20] = rng.integers(100, 200, 20)  # user 0 turns to the other half
+    score = evolving_interest(build(user, switched, np.tile(np.arange(40), 80) * 1000), drift_by=drift_by, n_clusters=2)
+    assert score[0] > 5
+    assert score[0] > score[1:].max() + 3
+
+
+@pytest.mark.parametrize(("setting", "value", "bound"), [("min_records", 1, 2), ("threads", 0, 1), ("n_clusters", 1, 2), ("seed", -1, 0)])
 def test_settings_out_of_range_name_the_bound(stationary, setting, value, bound):
     with pytest.raises(SettingsError, match=f"{setting} must be at least {bound}, got {value}"):
         evolving_interest(stationary(0, n_users=2), **{setting: value})
 
 
+def test_what_describes_a_taste_must_be_known_and_there(stationary):
+    log = stationary(0, n_users=2)
+    with pytest.raises(SettingsError, match="drift_by must be one of category, popularity, cluster, embedding, got 'genre'"):
+        evolving_interest(log, drift_by="genre")
+    with pytest.raises(SettingsError, match="drift_by='category' needs categories"):
+        evolving_interest(log, drift_by="category")
+    with pytest.raises(SettingsError, match=r"vectors must have one row for each of 200 items, got shape \(3, 2\)"):
+        evolving_interest(log, drift_by="cluster", vectors=np.ones((3, 2)))
+    with pytest.raises(SettingsError, match="vectors must be finite"):
+        evolving_interest(log, drift_by="embedding", vectors=np.full((200, 2), np.nan))
+    with pytest.raises(SettingsError, match=r"n_clusters must lie in \[2, 200\], the number of items, got 201"):
+        evolving_interest(log, drift_by="cluster", n_clusters=201, vectors=np.ones((200, 2)))
+
+
 def test_without_a_time_column_the_error_names_the_remedy(build):
     with pytest.raises(DataError, match=r"no time column.*name the time column when reading"):
         evolving_interest(build([0], [1], None))
-
-
-def test_an_unknown_category_column_suggests_the_nearest(stationary):
-    with pytest.raises(SettingsError, match="'clas' is not a column of the item information: did you mean 'class'"):
-        evolving_interest(stationary(0, n_users=2), categories="clas")
-    with pytest.raises(SettingsError, match="'zzz' is not a column of the item information: there are class"):
-        evolving_interest(stationary(0, n_users=2), categories="zzz")
-
-
-def test_categories_without_item_information_are_refused(stationary):
-    with pytest.raises(SettingsError, match=r"categories='class' needs item information.*categories=None"):
-        evolving_interest(dataclasses.replace(stationary(0, n_users=2), item_info=None), categories="class")
-
-
-def test_an_item_is_shared_evenly_by_its_categories_and_one_without_any_stands_apart(build):
-    log = build([0], [0], [0])
-    cells = ["Drama War", "War", None, "  ", *(["Drama"] * 196)]
-    log = dataclasses.replace(log, item_info=pd.DataFrame({"class": cells, "other": [c and c.strip().replace(" ", "|") for c in cells]}))
-    profile = item_profile(log, "class")
-    assert_array_equal(profile[:5], [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]])
-    assert_array_equal(item_profile(log, "other", separator="|"), profile)
-    assert item_profile(log, "class", separator="").shape == (200, 4)  # each cell one category: "Drama War" is its own
-
-
-def test_many_categories_keep_the_common_ones_and_join_the_rest(build):
-    items = [0] * 5 + [199] * 4 + list(range(1, 199))
-    log = build([0] * len(items), items, list(range(len(items))))
-    log = dataclasses.replace(log, item_info=pd.DataFrame({"class": [f"c{i:03d}" for i in range(200)]}))
-    profile = item_profile(log, "class")
-    assert profile.shape == (200, MAX_CATEGORIES)
-    assert_allclose(profile.sum(axis=1), 1)
-    alone = profile.sum(axis=0) == 1
-    assert alone[profile[0].argmax()]
-    assert alone[profile[199].argmax()]
-    assert profile[:, -1].sum() == 200 - (MAX_CATEGORIES - 1)
-
-
-def test_histories_are_grouped_by_user_and_ascending_in_time(stationary):
-    log = stationary(6, n_users=30)
-    ordered = histories(log)
-    assert_array_equal(ordered.rows, np.lexsort((log.time, log.user)))
-    assert_array_equal(np.diff(ordered.start), log.user_counts)
-    assert [c for c in ordered.chunks(max_rows=50)][-1][1] == 30
-    assert all(ordered.start[b] - ordered.start[a] <= 50 or b == a + 1 for a, b in ordered.chunks(max_rows=50))
-
-
-@pytest.mark.parametrize("spread", [1, 1 << 61])
-def test_sorting_within_groups_is_stable_whether_or_not_the_keys_can_be_packed(spread):
-    rng = np.random.default_rng(0)
-    group, key = np.sort(rng.integers(0, 5, 300)), rng.integers(-1, 2, 300) * spread
-    assert_array_equal(sorted_within(group, key), np.lexsort((np.arange(300), key, group)))

@@ -55,7 +55,7 @@ def crowd(rarest: Table, pairs: Table, *, n: int) -> Table:
     )
     sets = made(sets)
     different = made(sets.group_by(names).aggregate(steps=sets.steps.max()))
-    steps = int(different.steps.sum().execute())
+    steps = different.steps.sum().to_pyarrow().as_py()
     if steps > MAX_STEPS:
         raise DataError(f"crowd would compare {steps} pairs of users, at most {MAX_STEPS}: nothing is rare here; use uniqueness")
     known = made(pairs.semi_join(some.select("item").distinct(), "item"))

@@ -46,7 +46,7 @@ def with_p_alive(users: Table, *, seed: int = 0) -> Table:
 
     Source: Fader, Hardie and Lee 2008, "Computing P(alive) using the BG/NBD model", in logarithms so that nothing overflows.
     """
-    share = MAX_FITTED / int(users.count().execute())
+    share = MAX_FITTED / users.count().to_pyarrow().as_py()
     some = users if share >= 1 else users.filter(scattered(seed, users.user) < int(MODULUS * share))
     model = fitted(some.select("active_days", "span_days", "age_days").to_pyarrow().to_pandas())
     again = users.active_days - 1

@@ -1,4 +1,4 @@
-"""Engagement and churn against users whose place is known by construction."""
+"""Scorers of activity against users whose place is known by construction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from r2u_rec.errors import DataError
-from r2u_rec.revocability import active_days, churn, engagement, inactive_seconds, rank_shares
+from r2u_rec.revocability import (
+    active_days,
+    churn,
+    engagement,
+    inactive_seconds,
+    rank_shares,
+    recent_intensity,
+    sessions,
+    stability,
+)
 
 DAY = 86_400
 
@@ -18,6 +27,10 @@ DAY = 86_400
 def test_active_days_count_each_day_of_a_user_once(build):
     log = build([0, 1, 0, 0, 1, 3], [1, 2, 3, 4, 5, 6], [DAY + 5, 7, DAY - 1, DAY + 9, 8, 3 * DAY], n_users=4)
     assert_array_equal(active_days(log), [2, 1, 0, 1])
+
+
+def test_days_before_1970_begin_at_midnight_too(build):
+    assert_array_equal(active_days(build([0, 0, 0, 1, 1], [1, 2, 3, 4, 5], [-1, 0, DAY - 1, -DAY, -1])), [2, 1])
 
 
 def test_a_day_that_two_neighbours_share_counts_for_both(build):
@@ -64,7 +77,50 @@ def test_now_before_the_last_interaction_is_refused(build):
         inactive_seconds(log, now=99)
 
 
-@pytest.mark.parametrize("scorer", [engagement, churn, inactive_seconds])
+def test_a_pause_longer_than_the_gap_begins_a_session(build):
+    log = build([0, 0, 0, 0, 1, 1], [1, 2, 3, 4, 5, 6], [0, 1800, 3601, 9000, 5, 5])
+    assert_array_equal(sessions(log), [3, 1])  # 1800 is no longer than the gap, 1801 is
+    assert_array_equal(sessions(log, session_gap_seconds=1801), [2, 1])
+
+
+def test_recent_intensity_counts_the_records_of_the_window_before_now(build):
+    log = build([0, 0, 0, 1, 2], [1, 2, 3, 4, 5], [0, 30 * DAY, 31 * DAY, 3 * DAY, 3 * DAY + 1])
+    assert_allclose(recent_intensity(log), [2 / 28, 0, 1 / 28])  # the window is open at its begin
+    assert_allclose(recent_intensity(log, now=32 * DAY, recent_days=2), [1 / 2, 0, 0])
+
+
+def test_a_clockwork_is_stable_a_burst_is_not_and_few_days_say_nothing(build):
+    clock, burst = [0, 3, 6, 9, 12], [0, 1, 2, 3, 90]
+    users = [0] * 5 + [1] * 5 + [2] * 2 + [3]
+    score = stability(build(users, list(range(13)), [day * DAY for day in [*clock, *burst, 0, 7, 5]]))
+    assert score[0] == pytest.approx(1)
+    assert score[1] < -0.5
+    assert_array_equal(score[2:], [0, 0])
+
+
+def test_stability_is_the_corrected_burstiness_of_the_gaps_between_active_days(stationary):
+    log = stationary(1, n_users=20)
+    naive = []
+    for user in range(log.n_users):
+        gaps = np.diff(np.unique(log.time[log.user == user] // DAY))
+        n, r = len(gaps), np.std(gaps) / np.mean(gaps)
+        above, below = np.sqrt(n + 1), np.sqrt(n - 1)
+        naive.append(-(above * r - below) / ((above - 2) * r + below))
+    assert_allclose(stability(log), naive, atol=1e-12)
+
+
+def test_random_days_have_hardly_any_stability_even_where_they_are_few(build):
+    rng = np.random.default_rng(0)
+    for n, near in ((5, 0.1), (40, 0.03)):
+        days = np.cumsum(rng.exponential(500, (400, n)), axis=1).astype(int)
+        log = build(np.repeat(np.arange(400), n), rng.integers(0, 200, 400 * n), days.ravel() * DAY)
+        assert abs(stability(log).mean()) < near
+        ratio = np.diff(days).std(axis=1) / np.diff(days).mean(axis=1)
+        plain = np.mean((1 - ratio) / (1 + ratio))  # without the correction the few look regular
+        assert plain > (0.15 if n == 5 else 0)
+
+
+@pytest.mark.parametrize("scorer", [engagement, churn, inactive_seconds, sessions, recent_intensity, stability])
 def test_users_without_records_have_no_score(build, scorer):
     score = scorer(build([0, 2], [1, 2], [5, 6], n_users=4))
     assert_array_equal(np.isnan(score), [False, True, False, True])
@@ -72,7 +128,7 @@ def test_users_without_records_have_no_score(build, scorer):
 
 @pytest.mark.parametrize("scorer", [engagement, churn])
 def test_without_a_time_column_the_error_names_the_remedy(build, scorer):
-    with pytest.raises(DataError, match=r"2 records has no time column.*name the time column when reading"):
+    with pytest.raises(DataError, match=r"the log has no time column.*name the time column when reading"):
         scorer(build([0, 1], [1, 2], None))
 
 
