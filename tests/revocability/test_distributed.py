@@ -15,9 +15,10 @@ from r2u_rec.errors import CapabilityError
 from r2u_rec.revocability import distributed, embedded, feature_table, records_of, sides_of_records
 from r2u_rec.revocability.features import COLUMNS, FeatureSettings
 
-# one small task each, interpreted: starting and compiling would take longer than the work
+# one small task each, interpreted, in a Java machine that does not compile much: starting and compiling take longer than the work
 SMALL = {"spark__sql__shuffle__partitions": "1", "spark__sql__adaptive__enabled": "false", "spark__ui__showConsoleProgress": "false"}
 SMALL |= {"spark__sql__codegen__wholeStage": "false", "spark__sql__codegen__factoryMode": "NO_CODEGEN", "spark__log__level": "ERROR"}
+SMALL |= {"spark__driver__extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 @pytest.fixture

@@ -130,9 +130,7 @@ def test_a_sample_chosen_by_a_hash_fits_nearly_the_same(build, crowd, monkeypatc
 
 
 def test_a_likelihood_without_a_maximum_is_refused(build, crowd, monkeypatch):
-
-    import r2u_rec.revocability.bg_nbd as module
-
-    monkeypatch.setattr(module, "minimize", lambda *_, **__: OptimizeResult(success=False, fun=1.0, message="ABNORMAL", x=np.zeros(4)))
+    failed = OptimizeResult(success=False, fun=1.0, message="ABNORMAL", x=np.zeros(4))
+    monkeypatch.setattr("r2u_rec.revocability.bg_nbd.minimize", lambda *_, **__: failed)
     with pytest.raises(DataError, match=r"cannot be fitted to 1500 users \(ABNORMAL\): use churn"):
         hazard(as_log(build, crowd[0]))
