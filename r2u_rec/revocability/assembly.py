@@ -138,8 +138,8 @@ def _rare(records: Records, s: FeatureSettings, kept: _Kept, unfitted: dict[str,
     if not kept.needed & {"surprisal", "crowd"}:
         return
     held = together([made(rarity.holders(p)) for p in pairs])
-    holders = made(held.group_by("item").aggregate(n_holders=held.n_holders.sum()))
-    rarest = together([made(rarity.rarest(p, holders, n=max(s.n_rarest, s.n_crowd))) for p in pairs])
+    ranked = made(rarity.ranked(held.group_by("item").aggregate(n_holders=held.n_holders.sum())))
+    rarest = together([made(rarity.rarest(p, ranked, n=max(s.n_rarest, s.n_crowd))) for p in pairs])
     if "surprisal" in kept.needed:
         kept.add(made(rarity.surprisal(rarest, n=s.n_rarest, n_users=n_users)), "surprisal")
     if "crowd" in kept.needed:

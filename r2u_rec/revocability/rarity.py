@@ -18,15 +18,22 @@ def pairs(records: Table) -> Table:
 
 
 def holders(pairs: Table) -> Table:
-    """Returns one row an item: n_holders, the users in `pairs` who have it."""
+    """Returns one row an item: n_holders, the users in `pairs` who have it; to be added up over chunks of users."""
     return pairs.group_by("item").aggregate(n_holders=pairs.count())
 
 
-def rarest(pairs: Table, holders: Table, *, n: int) -> Table:
-    """Returns each user's `n` rarest items: user, item, n_holders, place from 0, the rarest; equally rare ones by their codes."""
-    held = pairs.inner_join(holders, "item")
-    held = held.mutate(place=ibis.row_number().over(group_by=held.user, order_by=[held.n_holders, held.item]))
-    return held.filter(held.place < n).select("user", "item", "n_holders", "place")
+def ranked(holders: Table) -> Table:
+    """Returns the items with `rank`, from 0, the rarest; equally rare ones by their codes."""
+    order = [holders.n_holders, holders.item]
+    return holders.mutate(rank=ibis.row_number().over(order_by=order).cast("int32"))
+
+
+def rarest(pairs: Table, ranked: Table, *, n: int) -> Table:
+    """Returns each user's `n` rarest items: user, item, n_holders, and place, from 0, the rarest."""
+    held = pairs.inner_join(ranked, "item").select("user", "rank")  # one small number to sort by
+    held = held.mutate(place=ibis.row_number().over(group_by=held.user, order_by=held.rank))
+    few = held.filter(held.place < n)
+    return few.inner_join(ranked, "rank").select("user", "item", "n_holders", "place")
 
 
 def surprisal(rarest: Table, *, n: int, n_users: int) -> Table:

@@ -18,8 +18,8 @@ from r2u_rec.errors import DataError
 from r2u_rec.revocability.engine import embedded, is_embedded, lent, made, scratch, together
 from r2u_rec.revocability.scatter import MODULUS
 
-CHUNK_ROWS = 12_500_000
-"""Records that the embedded engine sorts at once, about a gigabyte: the users are dealt out to so many chunks as that takes."""
+CHUNK_ROWS = 8_000_000
+"""Records that the embedded engine sorts at once, well below a gigabyte: the users are dealt out to so many chunks as that takes."""
 
 BATCH_ROWS = 1 << 18
 """Rows of a batch of a log's arrays: many batches, so that all threads of the engine have some."""
