@@ -16,7 +16,8 @@ from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.drift import Floor
 from r2u_rec.evaluate.excess import excess
 from r2u_rec.evaluate.imprint import MIN_HISTORY, FoldIn, FoldInProbe
-from r2u_rec.evaluate.proof import N_FOLDS, Prover
+from r2u_rec.evaluate.judging import N_FOLDS
+from r2u_rec.evaluate.proof import Prover
 from r2u_rec.evaluate.ranking import rank, ranking_metrics
 
 Codes = NDArray[np.int64]

@@ -87,7 +87,7 @@ def test_a_reference_that_has_seen_the_erased_users_stops_the_prover():
 
 
 def test_references_that_are_off_on_average_stop_the_prover(monkeypatch):
-    monkeypatch.setattr("r2u_rec.evaluate.proof.FORGOTTEN", (0.85, 0.9))  # for three references their mean is near .5 by construction
+    monkeypatch.setattr("r2u_rec.evaluate.judging.FORGOTTEN", (0.85, 0.9))  # for three references their mean is near .5 by construction
     with pytest.raises(EvidenceError, match=r"references' mean AUC 0\.\d+ .* lies outside .* check that every reference was retrained"):
         prover()
 
