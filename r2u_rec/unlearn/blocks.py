@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from r2u_rec.ids import Ids, positions_of
+from r2u_rec.ids import Ids, positions_of, stretches_between
 from r2u_rec.unlearn.contacts import Contacts
 
 
@@ -51,8 +51,7 @@ class TableBlocks:
     def without(self, ids: Ids, features: Tensor) -> TableBlocks:
         """Returns the blocks without the records `ids`, whose features (m, 1 or c, d) are given."""
         rows, curvatures, ridges = self.part_of(ids)
-        keep = torch.ones(len(self.ids), dtype=torch.bool)
-        keep[torch.from_numpy(positions_of(self.ids, ids))] = False
+        left = stretches_between(positions_of(self.ids, ids), len(self.ids))
         counts = self.counts.clone().index_add_(0, rows.flatten(), torch.ones(rows.numel(), dtype=torch.float64), alpha=-1)
         total = self.ridges.clone().index_add_(0, rows.flatten(), ridges.flatten(), alpha=-1)
         blocks = self.blocks.clone()
@@ -63,16 +62,15 @@ class TableBlocks:
         else:
             touched, gone = sum_of_blocks(rows, curvatures, features)
             blocks.index_add_(0, touched, gone, alpha=-1)
-        mask = keep.numpy()
         return replace(
             self,
             blocks=blocks,
             ridges=total.clamp_min_(0),
             counts=counts,
-            ids=self.ids[mask],
-            rows=self.rows[keep],
-            curvatures=self.curvatures[keep],
-            record_ridges=self.record_ridges[keep],
+            ids=np.concatenate([self.ids[s] for s in left]),
+            rows=torch.cat([self.rows[s] for s in left]),
+            curvatures=torch.cat([self.curvatures[s] for s in left]),
+            record_ridges=torch.cat([self.record_ridges[s] for s in left]),
         )
 
     def joined(self, other: TableBlocks) -> TableBlocks:

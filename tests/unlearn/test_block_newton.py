@@ -59,6 +59,16 @@ def test_what_is_kept_equals_what_would_be_gathered_from_the_records_that_remain
         torch.testing.assert_close(getattr(left, name), getattr(fresh, name), atol=1e-12, rtol=0)
 
 
+def test_a_mask_and_joined_stretches_leave_the_same_bytes(monkeypatch):
+    method, before = fitted()
+    joined = method.forget(TASK, before, FORGET, seed=1).memory.tables[0]
+    monkeypatch.setattr("r2u_rec.ids.MANY_STRETCHES", 0)
+    masked = method.forget(TASK, before, FORGET, seed=1).memory.tables[0]
+    assert joined.ids.tobytes() == masked.ids.tobytes()
+    for name in ("blocks", "ridges", "counts", "rows", "curvatures", "record_ridges"):
+        assert torch.equal(getattr(joined, name), getattr(masked, name))
+
+
 def test_downdated_blocks_stay_positive_semidefinite_to_the_last_record():
     method, now = fitted()
     for ids in np.array_split(np.random.default_rng(1).permutation(RECORDS.ids), 6):
