@@ -68,6 +68,15 @@ class SharesWork(Protocol):
 
 
 @runtime_checkable
+class Orders(Protocol[R]):
+    """A task in which some records are computed together, and are cheaper when a pass meets them together."""
+
+    def order(self, records: R, *, rng: np.random.Generator) -> Ids:
+        """Returns all ids of `records` in the random order of one pass."""
+        ...
+
+
+@runtime_checkable
 class Regularised(Protocol[C]):
     """A task whose objective has a penalty beside the loss."""
 

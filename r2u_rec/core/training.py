@@ -18,6 +18,7 @@ from r2u_rec.core.checkpoint import fingerprint, read_checkpoint, remove_checkpo
 from r2u_rec.core.interrupt import quiet_interrupt
 from r2u_rec.core.parallel import Processes
 from r2u_rec.core.progress import Progress
+from r2u_rec.core.protocols import Orders
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.running import Position, Running, kind_of
 from r2u_rec.core.step import Observes, Step, StepInput
@@ -177,7 +178,8 @@ def fit_(
         bar.skip(at.epoch * n_steps + at.index)
         while at.epoch < training.epochs and not _out_of_patience(at, training):
             _set_lr(run.optimizer, training, at.epoch)
-            order = stream(seed, "order", at.epoch).permutation(records.ids)
+            rng = stream(seed, "order", at.epoch)
+            order = task.order(records, rng=rng) if isinstance(task, Orders) else rng.permutation(records.ids)
             model.train()
             while at.index < n_steps:
                 begun = time.perf_counter()
