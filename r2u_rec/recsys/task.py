@@ -104,7 +104,11 @@ class RankingTask:
 
     def objective(self, model: Any, batch: RankingBatch) -> tuple[Tensor, Tensor]:
         """Returns (n,) losses and (n,) penalties on the vectors that each interaction touches."""
-        scores, norms = interaction(*model.lookup(batch.users, batch.items))  # (n, 1 + k), (n,)
+        return self.of_vectors(*model.lookup(batch.users, batch.items))
+
+    def of_vectors(self, p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns (n,) losses and (n,) penalties of user vectors (n, d) and item vectors (n, 1 + k, d), the positive first."""
+        scores, norms = interaction(p, q)  # (n, 1 + k), (n,)
         losses = bpr_loss(scores) if self.loss == "bpr" else bce_loss(scores)
         return losses, self.reg / 2 * norms
 

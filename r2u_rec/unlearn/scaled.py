@@ -1,0 +1,103 @@
+"""Scaled: any way to edit a model, with one dial: how far to go along the way that it leads."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from r2u_rec.errors import SettingsError
+from r2u_rec.ids import Ids, as_ids
+from r2u_rec.unlearn.block_newton import Calibrate
+from r2u_rec.unlearn.post_hoc import Checks, Unlearner
+
+
+@dataclass(frozen=True)
+class ScaledMemory:
+    """The length, and what the edit itself keeps."""
+
+    length: float
+    inner: Any
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept."""
+        return 8 + int(getattr(self.inner, "nbytes", 0))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Carries out `unlearner` and goes `length` times as far: theta + length (theta_edited - theta), parameter by parameter.
+
+    A rule for the length, such as canaries, then serves every operator alike, and rivals are compared at the length that suits each.
+    Approximate, as the edit is; reads what it reads.
+
+    Attributes:
+        unlearner: the edit.
+        length: a number >= 0, or a rule that sets it once at the end of training.
+    """
+
+    unlearner: Unlearner
+    length: float | Calibrate = 1.0
+
+    def __post_init__(self) -> None:
+        if not callable(self.length) and not self.length >= 0:
+            raise SettingsError(f"length must be >= 0, got {self.length}")
+
+    def check(self, task: Any) -> None:
+        """Asks the edit whether the task offers what it needs."""
+        if isinstance(self.unlearner, Checks):
+            self.unlearner.check(task)
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> ScaledMemory:
+        """Returns the length that the rule finds, and what the edit keeps."""
+        inner = self.unlearner.remember(task, model, records, seed=seed)
+
+        def edited(ids: Ids) -> nn.Module:
+            moved = copy.deepcopy(model)
+            self.unlearner.edit_(task, moved, records.keep(ids), inner, seed=seed)
+            return moved
+
+        return ScaledMemory(length_of(self.length, task, model, records, edited), inner)
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: ScaledMemory, *, seed: int) -> ScaledMemory:
+        """Edits in place; returns the length and the memory without the records."""
+        start = values_of(model)
+        inner = self.unlearner.edit_(task, model, forget, memory.inner, seed=seed)
+        stretch_(model, start, memory.length)
+        return ScaledMemory(memory.length, inner)
+
+
+def length_of(length: float | Calibrate, task: Any, model: nn.Module, records: Any, edited: Callable[[Ids], nn.Module]) -> float:
+    """Returns the number, or what the rule makes of copies edited to other lengths; `edited` returns a copy at length 1."""
+    if not callable(length):
+        return float(length)
+    start, ends = values_of(model), dict[bytes, nn.Module]()
+
+    def erase(ids: Ids, far: float) -> nn.Module:
+        ids = as_ids(ids)
+        if ids.tobytes() not in ends:
+            ends.clear()
+            ends[ids.tobytes()] = edited(ids)
+        moved = copy.deepcopy(ends[ids.tobytes()])
+        stretch_(moved, start, far)
+        return moved
+
+    return float(length(task, model, records, erase))
+
+
+def values_of(model: nn.Module) -> dict[str, Tensor]:
+    """Returns a copy of every parameter by name."""
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+def stretch_(model: nn.Module, start: dict[str, Tensor], length: float) -> None:
+    """Moves each parameter in place to start + length (parameter - start)."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if not torch.equal(p, start[name]):
+                p.copy_(torch.lerp(start[name], p, length))
