@@ -19,6 +19,8 @@ from r2u_rec.rng import stream
 
 Stop = Callable[[nn.Module, int, float], bool]
 """(model, steps done, mean forget loss before the next step) -> whether to stop."""
+Beside = Callable[[nn.Module, int], Tensor]
+"""(model, steps done) -> a term that is descended in the same step."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ class GradientAscent:
 
     def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
         """Ascends in place, in eval mode; raises DivergenceError when the loss is not finite."""
+        self.climb_(task, model, forget, seed=seed)
+
+    def climb_(self, task: Any, model: nn.Module, forget: Any, *, seed: int, beside: Beside | None = None) -> None:
+        """The loop itself; `beside` adds a term to each step."""
         moved = {n: p for n, p in model.named_parameters() if p.requires_grad and self._moves(n)}
         if not moved:
             names = [n for n, p in model.named_parameters() if p.requires_grad]
@@ -107,6 +113,14 @@ class GradientAscent:
                 break
             values = bounded(losses, self.bound, self.bound_level)
             descent = -(values.mean() if self.reduction == "mean" else values.sum())
+            if beside is not None:
+                term = beside(model, done)
+                if not torch.isfinite(term):
+                    raise DivergenceError(
+                        f"the term beside the forget loss is {float(term)} after {done} ascent steps of lr={self.lr:g}: lower lr, set a "
+                        "bound or a target"
+                    )
+                descent = descent + term
             gradients = torch.autograd.grad(descent, list(moved.values()), allow_unused=True)
             for p, g in zip(moved.values(), gradients, strict=True):
                 p.grad = g

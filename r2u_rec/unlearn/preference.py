@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from r2u_rec.errors import DivergenceError, SettingsError
-from r2u_rec.unlearn.gradient_ascent import GradientAscent, Stop
+from r2u_rec.unlearn.gradient_ascent import Beside, GradientAscent, Stop
 
 
 def preference_loss(losses: Tensor, reference: Tensor, beta: float) -> Tensor:
@@ -59,6 +59,10 @@ class NegativePreference:
 
     def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
         """Edits in place, in eval mode; raises DivergenceError when a loss is not finite."""
+        self.climb_(task, model, forget, seed=seed)
+
+    def climb_(self, task: Any, model: nn.Module, forget: Any, *, seed: int, beside: Beside | None = None) -> None:
+        """The loop itself; `beside` adds a term to each step."""
         self.check(task)
         target = float(task.chance(forget)) if self.target == "chance" else self.target
         preferred = _Preferred(task, copy.deepcopy(model).eval().requires_grad_(False), self.beta)
@@ -68,7 +72,7 @@ class NegativePreference:
                 return True
             return self.stop is not None and self.stop(model, done, preferred.mean)
 
-        self._ascent(stop).edit_(preferred, model, forget, memory, seed=seed)
+        self._ascent(stop).climb_(preferred, model, forget, seed=seed, beside=beside)
 
     def _ascent(self, stop: Stop | None) -> GradientAscent:
         """Returns the loop that climbs the negated objective."""

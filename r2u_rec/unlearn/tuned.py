@@ -1,0 +1,98 @@
+"""Tuned: any way to train with any edit that reads what remains; and the plainest of these, to go on training."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from torch import nn
+
+from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.trainer import GoesOn, Trainer
+from r2u_rec.errors import CapabilityError
+from r2u_rec.ids import Ids, as_ids
+from r2u_rec.unlearn.post_hoc import Checks
+
+
+class Tuner(Protocol):
+    """Edits a trained model so that it forgets, with the records that stay at hand."""
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> Any:
+        """Returns what must be kept from the end of training; None for nothing."""
+        ...
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> Any:
+        """Edits `model` in place to forget the records `forget` while `left` stay; returns the memory without the former.
+
+        The model comes standing on both, as it was trained; it is attached to `left` afterwards.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Trains with `trainer`, forgets with `tuner`. Approximate: what remains is said by the tuner.
+
+    Beside `PostHoc`, whose edits never see the records that stay: here they are read, and must still be had, at each request.
+    """
+
+    trainer: Trainer
+    tuner: Tuner
+    exact: ClassVar[bool] = False
+    reads_retained: ClassVar[bool] = True
+
+    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
+        """Returns a model trained on `records`, and what the tuner keeps; CapabilityError when the task lacks what it needs."""
+        if isinstance(self.tuner, Checks):
+            self.tuner.check(task)
+        model = self.trainer.train(task, records, seed=seed)
+        return Fitted(model, records, self.tuner.remember(task, model, records, seed=seed))
+
+    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
+        """Returns an edited copy of the model, attached to what remains; the old `fitted` is not touched.
+
+        Raises:
+            UnknownRecordError: ids that never existed or are already forgotten.
+        """
+        ids = as_ids(ids)
+        if ids.size == 0:
+            return fitted
+        forget, left = fitted.records.keep(ids), fitted.records.drop(ids)
+        model = copy.deepcopy(fitted.model)
+        memory = self.tuner.edit_(task, model, forget, left, fitted.memory, seed=seed)
+        task.attach(model, left)
+        return Fitted(model, left, memory)
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """Goes on training on what remains, and hopes that the rest fades ("catastrophic forgetting").
+
+    The model is attached to what remains first, so that it is never trained through an erased edge. Optimiser and schedule
+    begin anew. Keeps nothing; what the parameters hold of the forgotten records fades slowly, and much of it stays.
+
+    Attributes:
+        trainer: how to go on: a trainer that can, with the epochs and the step length of the fine-tuning.
+
+    Source: the fine-tuning baseline of the unlearning literature, e.g. Golatkar et al. (2020), "Eternal Sunshine of the
+        Spotless Net", section 5.
+    """
+
+    trainer: GoesOn
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.trainer, GoesOn):
+            raise CapabilityError(
+                f"fine-tuning needs a trainer that can go on from a model, {type(self.trainer).__name__} has no train_on_: use "
+                "a GradientTrainer"
+            )
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+        """Keeps nothing."""
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> None:
+        """Trains on `left` from where the model stands; nothing to do when none is left."""
+        task.attach(model, left)
+        if len(left):
+            self.trainer.train_on_(task, left, model, seed=seed, part="fine-tuning")
