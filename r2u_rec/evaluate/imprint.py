@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from r2u_rec.data.chronology import ranked_matrix
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError
 from r2u_rec.evaluate.metrics import ndcg_at_k
@@ -33,6 +34,20 @@ class FoldsIn(Protocol):
     def fold_in(self, histories: sparse.csr_array) -> NDArray[np.float32]: ...
 
 
+@runtime_checkable
+class HasOrder(Protocol):
+    """A model that reads histories in order: `ordered` True has the values of a history be ranks in time, not ones."""
+
+    ordered: bool
+
+
+@runtime_checkable
+class HasOwnLoss(Protocol):
+    """A model that knows the mean loss, as it is trained by, of each of (m, n_items) histories."""
+
+    def own_loss(self, histories: sparse.csr_array) -> NDArray[np.float64]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class FoldIn:
     """What a probe measured on one model; row i belongs to users[i].
@@ -43,7 +58,7 @@ class FoldIn:
             averaged over the halvings.
         fi: (n,) NDCG@20 in [0, 1] of B, A masked, averaged in the same way.
         own_loss: (n,) mean softplus(negative - positive score) over the whole history and its fixed negatives, after
-            folding in the whole history; >= 0, log 2 = no preference.
+            folding in the whole history; >= 0, log 2 = no preference. Of a model with `own_loss` it is that one, in its own unit.
     """
 
     users: NDArray[np.int64]
@@ -68,7 +83,8 @@ class FoldInProbe:
         """Draws the halves and the fixed negatives.
 
         Args:
-            histories: the log, or (n_users, n_items) CSR, that holds the users' histories (from before any erasure).
+            histories: the log, or (n_users, n_items) CSR, that holds the users' histories (from before any erasure); models that
+                read in order need a log with times.
             users: user codes = rows of `histories`.
             n_halves: random halvings a user, at least 1; each is used both ways round.
             seed: of halves and negatives.
@@ -98,6 +114,8 @@ class FoldInProbe:
         self.histories: sparse.csr_array = sparse.csr_array(theirs[usable])
         self.histories.data[:] = 1
         self.n_skipped = int((~usable).sum())
+        ranked = isinstance(histories, InteractionLog) and histories.time is not None
+        self._ranks = ranked_matrix(histories)[self.users].data if ranked else None  # the structure is that of `histories`
         self.n_halves = n_halves
         self._in_a, self._negatives = self._draw(seed)
 
@@ -126,6 +144,16 @@ class FoldInProbe:
             yield a, b
             yield b, a
 
+    def _given(self, histories: sparse.csr_array, at: NDArray[np.bool_], model: Any) -> sparse.csr_array:
+        """Returns `histories`, those of the places `at`, with the values that the model reads: ones, or ranks in time."""
+        if not (isinstance(model, HasOrder) and model.ordered):
+            return histories
+        if self._ranks is None:
+            raise CapabilityError(
+                f"{type(model).__name__} reads histories in order, and this probe knows no times: make it from a log with times"
+            )
+        return sparse.csr_array((self._ranks[at], histories.indices, histories.indptr), shape=histories.shape)
+
     def _masked(self, chosen: NDArray[np.bool_]) -> sparse.csr_array:
         indptr = np.concatenate([[0], np.cumsum(chosen)])[self.histories.indptr]
         data = np.ones(int(indptr[-1]), dtype=np.float32)
@@ -146,15 +174,21 @@ class FoldInProbe:
             )
         fa, fi, own_loss = (np.zeros(len(self)) for _ in range(3))
         step = max(1, CHUNK_ELEMENTS // self.histories.shape[1])
-        for a, b in self.halves():
+        turns = (at for in_a in self._in_a for at in (in_a, ~in_a))
+        for (a, b), at in zip(self.halves(), turns, strict=True):
+            given = self._given(a, at, model)
             for start in range(0, len(self), step):
                 rows = slice(start, start + step)
-                auc, ndcg = rank_hidden_half(_folded(model, a[rows]), a[rows], b[rows])
+                auc, ndcg = rank_hidden_half(_folded(model, given[rows]), a[rows], b[rows])
                 fa[rows] += auc
                 fi[rows] += ndcg
+        whole = self._given(self.histories, np.ones(self.histories.nnz, dtype=bool), model)
         for start in range(0, len(self), step):
             rows = slice(start, start + step)
-            own_loss[rows] = self._own_loss(_folded(model, self.histories[rows]), start)
+            if isinstance(model, HasOwnLoss):
+                own_loss[rows] = model.own_loss(whole[rows])
+            else:
+                own_loss[rows] = self._own_loss(_folded(model, whole[rows]), start)
         return FoldIn(users=self.users, fa=fa / (2 * self.n_halves), fi=fi / (2 * self.n_halves), own_loss=own_loss)
 
     def _own_loss(self, scores: NDArray[Any], start: int) -> NDArray[np.float64]:

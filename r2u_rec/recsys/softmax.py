@@ -20,7 +20,7 @@ def softmax_losses(hidden: Tensor, owner: Tensor, items: Tensor, table: Tensor) 
         hidden: (m, d). owner: (n,) the vector that predicts each item, several items may share one. items: (n,). table: (n_items, d).
     """
     log_shares = F.log_softmax(hidden @ table.T, dim=1)  # (m, n_items)
-    return -log_shares[owner, items]
+    return -F.embedding(owner * len(table) + items, log_shares.reshape(-1, 1)).squeeze(1)  # a faster backward than indexing
 
 
 @torch.no_grad()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import fnmatch
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -50,7 +50,9 @@ class BlockNewton:
         length: of the step; a number, or a rule that sets it once at the end of training (canaries), stored beside the blocks.
         damping: added to the diagonal; .1 forgets, 1.0 leaves most of the imprint.
         n_draws: samples for what the loss averages over, in the gradient of the request.
+        n_kept: such samples a record in the blocks; what is kept grows with it.
         tables: shell patterns of the tables to edit; None takes all that the task offers.
+        shares: by shell pattern of tables, the share of `length` that they move by; 1 for tables that no pattern names.
 
     Source: Newton step of influence functions (Koh and Liang 2017, section 2) restricted to the diagonal blocks of rows, with H
         down-dated by the request.
@@ -59,7 +61,9 @@ class BlockNewton:
     length: float | Calibrate = 1.0
     damping: float = 0.1
     n_draws: int = 8
+    n_kept: int = 1
     tables: tuple[str, ...] | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not callable(self.length) and not self.length >= 0:
@@ -68,6 +72,11 @@ class BlockNewton:
             raise SettingsError(f"damping must be > 0, got {self.damping}: rows without other contacts have no curvature of their own")
         if self.n_draws < 1:
             raise SettingsError(f"n_draws must be >= 1, got {self.n_draws}")
+        if self.n_kept < 1:
+            raise SettingsError(f"n_kept must be >= 1, got {self.n_kept}")
+        for pattern, share in self.shares.items():
+            if not share >= 0:
+                raise SettingsError(f"shares must be >= 0, got {share} for {pattern!r}")
 
     def check(self, task: Any) -> None:
         """Raises CapabilityError when the task cannot say how records meet rows."""
@@ -86,11 +95,14 @@ class BlockNewton:
         model.eval()
         parameters = dict(model.named_parameters())
         tables: dict[str, TableBlocks] = {}
-        for ids, found in self._contacts(task, model, records, n_draws=1, seed=seed):
+        for ids, found in self._contacts(task, model, records, n_draws=self.n_kept, seed=seed):
             for c in found:
                 part = gather_blocks(c, ids, len(parameters[c.table]))
                 tables[c.table] = tables[c.table].joined(part) if c.table in tables else part
         memory = NewtonMemory(tuple(tables.values()), 0.0)
+        for pattern in self.shares:
+            if not fnmatch.filter(tables, pattern):
+                raise SettingsError(f"shares name {pattern!r}, which matches none of the tables {list(tables)}")
         if not callable(self.length):
             return replace(memory, length=float(self.length))
         steps: dict[bytes, tuple[NewtonMemory, dict[str, Tensor]]] = {}
@@ -129,12 +141,15 @@ class BlockNewton:
             left.append(after)
             step[name] = torch.sparse_coo_tensor(
                 rows.unsqueeze(0),
-                _solve(after, rows, gradient, self.damping).to(parameters[name]),
+                self._share(name) * _solve(after, rows, gradient, self.damping).to(parameters[name]),
                 parameters[name].shape,
                 is_coalesced=True,
                 check_invariants=False,
             )
         return NewtonMemory(tuple(left), memory.length), step
+
+    def _share(self, table: str) -> float:
+        return next((share for pattern, share in self.shares.items() if fnmatch.fnmatchcase(table, pattern)), 1.0)
 
     def _contacts(self, task: Any, model: nn.Module, records: Any, *, n_draws: int, seed: int) -> Iterator[tuple[Ids, list[Contacts]]]:
         """Yields ids and contacts of the records in blocks of bounded size, in the order of their ids."""

@@ -23,6 +23,8 @@ class TableBlocks:
         ridges: (n_rows,) sum of the L2 weights; counts: (n_rows,) number of contacts, used by tables of own rows.
         ids: (n,) the records in it; rows (n, c) int32 and curvatures, record_ridges (n, c): each one's part, so that
             what is subtracted is exactly what was added. A record's part leaves with the record.
+        features: (n, c, d) of tables that a record meets with a feature a row; None where one feature serves all its rows and is
+            computed again at a request, and for tables of own rows.
 
     Floating tensors have the model's own precision, counts float64.
     """
@@ -36,12 +38,13 @@ class TableBlocks:
     rows: Tensor
     curvatures: Tensor
     record_ridges: Tensor
+    features: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes kept for this table."""
-        parts = (self.blocks, self.ridges, self.counts, self.rows, self.curvatures, self.record_ridges)
-        return sum(t.numel() * t.element_size() for t in parts) + self.ids.nbytes
+        parts = (self.blocks, self.ridges, self.counts, self.rows, self.curvatures, self.record_ridges, self.features)
+        return sum(t.numel() * t.element_size() for t in parts if t is not None) + self.ids.nbytes
 
     def part_of(self, ids: Ids) -> tuple[Tensor, Tensor, Tensor]:
         """Returns rows, curvatures and ridges (m, c) of the records `ids`."""
@@ -49,8 +52,10 @@ class TableBlocks:
         return self.rows[at].long(), self.curvatures[at], self.record_ridges[at]
 
     def without(self, ids: Ids, features: Tensor) -> TableBlocks:
-        """Returns the blocks without the records `ids`, whose features (m, 1 or c, d) are given."""
+        """Returns the blocks without the records `ids`, whose features (m, 1 or c, d) are given, unless they were kept."""
         rows, curvatures, ridges = self.part_of(ids)
+        if self.features is not None:
+            features = self.features[torch.from_numpy(positions_of(self.ids, ids))]
         left = stretches_between(positions_of(self.ids, ids), len(self.ids))
         counts = self.counts.clone().index_add_(0, rows.flatten(), torch.ones(rows.numel(), dtype=torch.float64), alpha=-1)
         total = self.ridges.clone().index_add_(0, rows.flatten(), ridges.flatten(), alpha=-1)
@@ -71,6 +76,7 @@ class TableBlocks:
             rows=torch.cat([self.rows[s] for s in left]),
             curvatures=torch.cat([self.curvatures[s] for s in left]),
             record_ridges=torch.cat([self.record_ridges[s] for s in left]),
+            features=None if self.features is None else torch.cat([self.features[s] for s in left]),
         )
 
     def joined(self, other: TableBlocks) -> TableBlocks:
@@ -87,6 +93,7 @@ class TableBlocks:
             rows=torch.cat([self.rows, other.rows]),
             curvatures=torch.cat([self.curvatures, other.curvatures]),
             record_ridges=torch.cat([self.record_ridges, other.record_ridges]),
+            features=None if self.features is None or other.features is None else torch.cat([self.features, other.features]),
         )
 
     def systems(self, rows: Tensor, damping: float) -> Tensor:
@@ -113,7 +120,8 @@ def gather_blocks(contacts: Contacts, ids: Ids, n_rows: int) -> TableBlocks:
         blocks = torch.zeros(n_rows, d, d, dtype=dtype)
         blocks[touched] = sums
     parts = (rows.to(torch.int32), contacts.curvatures.to(dtype), contacts.ridges.to(dtype))
-    return TableBlocks(contacts.table, blocks, ridges, counts, contacts.own, np.asarray(ids), *parts)
+    kept = None if contacts.own or contacts.features.shape[1] == 1 else contacts.features
+    return TableBlocks(contacts.table, blocks, ridges, counts, contacts.own, np.asarray(ids), *parts, features=kept)
 
 
 def sum_of_blocks(rows: Tensor, weights: Tensor, features: Tensor, n_rows: int | None = None) -> tuple[Tensor, Tensor]:
