@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from roster import TASKS as EVERY
 from roster import TRAINERS
 
 from r2u_rec.core.trainer import GradientTrainer
@@ -29,4 +28,6 @@ TUNERS = {
 }
 METHODS = {f"tuned: {name}": Tuned(TRAINERS["standard"], tuner) for name, tuner in TUNERS.items()}
 TASKS: dict[str, object] = {}
-PAIRS = [(method, task) for method in METHODS for task in EVERY if EVERY[task] is not None]
+ON_A_GRAPH = ("fine-tune", "gradient difference", "ifru")
+PAIRS = [(method, "MF, BPR") for method in METHODS]
+PAIRS += [(f"tuned: {name}", "LightGCN") for name in ON_A_GRAPH] + [("tuned: scif", "MF, BCE")]
