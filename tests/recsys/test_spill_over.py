@@ -85,7 +85,7 @@ def test_selective_influence_moves_the_rows_of_those_who_ask_alone():
 def gradient_by_hand(task, model, layers_on, records, sign, total):
     twin = copy.deepcopy(model)
     twin.rebuild(layers_on)
-    batch = task.batch(records, records.ids, rng=np.random.default_rng(5))
+    batch = task.batch(records, records.ids, rng=np.random.default_rng(0))
     task.losses(twin, batch).sum().backward()
     for name, p in twin.named_parameters():
         if p.grad is not None:
@@ -94,10 +94,12 @@ def gradient_by_hand(task, model, layers_on, records, sign, total):
 
 
 class Fixed(RankingTask):
-    """The task with the same negatives whatever the stream, so that an oracle can draw them again."""
+    """The task with one fixed negative an interaction, so that its objective is one function and oracles see the same."""
 
     def batch(self, records, ids, *, rng):
-        return super().batch(records, ids, rng=np.random.default_rng(5))
+        batch = super().batch(records, ids, rng=np.random.default_rng(0))
+        batch.items[:, 1] = (batch.items[:, 0] + 4) % records.n_items
+        return batch
 
 
 def test_the_spill_over_gradient_is_autograd_on_the_graph_with_and_without_the_edges():
@@ -125,9 +127,9 @@ def test_nothing_spills_over_where_no_loss_depends_on_another_record():
 
 def test_a_graph_model_is_pushed_towards_where_the_retained_objective_has_no_slope():
     """What ifru corrects: the gradient of what remains, on its own graph, at the new parameters."""
-    task = RankingTask(lightgcn(4, 2), reg=0.1)
+    task = Fixed(lightgcn(4, 2), reg=0.1)
     model = GradientTrainer(Training(epochs=400, batch_size=64, lr=0.02, schedule="linear")).train(task, LOG, seed=0)
-    settings = {"damping": 1.0, "tables": ("item_*",), "n_draws": 64}
+    settings = {"damping": 0.1, "tables": ("item_*",), "n_draws": 1}
     found = []
     for tuner in (Influence(**settings), ifru(9, **settings)):
         found.append(copy.deepcopy(model))
@@ -135,11 +137,8 @@ def test_a_graph_model_is_pushed_towards_where_the_retained_objective_has_no_slo
 
     def slope(model):
         twin = dense_twin(task, model, LEFT)
-        total = torch.zeros_like(twin.item_embedding)
-        for k in range(64):
-            losses, penalties = task.objective(twin, task.batch(LEFT, LEFT.ids, rng=np.random.default_rng(k)))
-            total += torch.autograd.grad((losses + penalties).sum(), twin.item_embedding)[0] / 64
-        return float(total.norm())
+        losses, penalties = task.objective(twin, task.batch(LEFT, LEFT.ids, rng=np.random.default_rng(0)))
+        return float(torch.autograd.grad((losses + penalties).sum(), twin.item_embedding)[0].norm())
 
     assert slope(found[1]) < 0.5 * slope(model)
     assert slope(found[1]) < 0.5 * slope(found[0])
