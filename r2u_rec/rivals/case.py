@@ -1,0 +1,113 @@
+"""What a system is built for: one recommender in one world, and what every system may use of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from r2u_rec.core.trainer import GradientTrainer, Trainer
+from r2u_rec.core.training import Training
+from r2u_rec.errors import CapabilityError
+from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
+from r2u_rec.rivals.kept import Kept
+from r2u_rec.rivals.registry import Recipe
+from r2u_rec.rivals.world import World
+from r2u_rec.unlearn.scaled import Scaled
+
+LONGEST = 3.0
+
+
+@dataclass(eq=False)
+class Case:
+    """One recommender in one world.
+
+    Attributes:
+        recipe: how the recommender is trained. settings: of the preset: of the recommender, and of ways to train.
+        folder: where trained models are kept.
+        n_halves: random halves of each history, for canaries and judges alike.
+    """
+
+    world: World
+    name: str
+    recipe: Recipe
+    settings: Mapping[str, Any]
+    folder: Path
+    n_halves: int = 2
+    keeping: list[Kept] = field(default_factory=list)
+
+    @property
+    def task(self) -> Any:
+        return self.recipe.task
+
+    @property
+    def dense_task(self) -> Any:
+        """The task with dense gradients."""
+        return self.recipe.task if self.recipe.dense is None else self.recipe.dense
+
+    @property
+    def training(self) -> Training:
+        """Settings of the loop; CapabilityError for a recommender that is not trained by it."""
+        if self.recipe.training is None:
+            raise CapabilityError(f"{self.name} is not trained by gradient steps: choose a system that does not need them")
+        return self.recipe.training
+
+    @property
+    def n_asking(self) -> int:
+        """Users of the largest request."""
+        return max(len(request.forget) for request in self.world.requests.values())
+
+    def way(self, name: str) -> dict[str, Any]:
+        """Returns the preset's settings of a way to train."""
+        return dict((self.settings.get("ways") or {}).get(name) or {})
+
+    def gradient_trainer(self, strategy: Any = None) -> GradientTrainer:
+        """Returns the recommender's loop with the step of `strategy`, without a cache: for methods that go on from models."""
+        return GradientTrainer(self.training, progress=False) if strategy is None else GradientTrainer(self.training, strategy, progress=False)
+
+    def trainer(self, way: str = "standard", strategy: Any = None) -> Trainer:
+        """Returns how the recommender is trained, with the strategy of a way to train; models are kept on disk and shared.
+
+        Args:
+            way: names the strategy among the files.
+            strategy: records -> step; None is standard training.
+        """
+        plain = self.recipe.trainer if self.recipe.trainer is not None else self.gradient_trainer(strategy)
+        recipe = json.dumps([self.name, self.settings.get("model"), way, self.way(way), repr(self.recipe.training)], sort_keys=True)
+        kept = Kept(plain, self.folder, recipe)
+        self.keeping.append(kept)
+        return kept
+
+    def rule(self) -> ShadowRule:
+        """Returns the rule by which every edit finds its length: canaries against one shadow model, no retrained model seen.
+
+        No canary asks later, and nobody by whom an outcome is judged is one.
+        """
+        world = self.world
+        canaries = CanaryRule(
+            world.strangers, world.candidates, n_canaries=self.n_asking, n_halves=self.n_halves, longest=LONGEST, seed=world.seed
+        )
+        return ShadowRule(canaries, self.trainer())
+
+    def scaled(self, unlearner: Any, length: Any = "canaries") -> Any:
+        """Returns the edit, carried as far as canaries say, or as a number says."""
+        return Scaled(unlearner, self.rule() if length == "canaries" else float(length))
+
+    def revocable_ids(self, records: Any) -> Any:
+        """Returns the ids of what revocable users have in `records`."""
+        return records.ids_of_users(self.world.revocable)
+
+    def simulated_request(self, records: Any, share: float) -> Any:
+        """Returns rng -> ids: a request of a share of the revocable users who are in `records`."""
+        present = self.world.revocable[records.user_counts[self.world.revocable] > 0]
+        n = max(1, round(share * len(present)))
+        return lambda rng: records.ids_of_users(np.asarray(rng.choice(present, size=n, replace=False)))
+
+    @property
+    def spared_seconds(self) -> float:
+        """Processor seconds of trainings that were read from files."""
+        return sum(kept.spared_seconds for kept in self.keeping)

@@ -1,0 +1,40 @@
+"""What everything is held against: retraining, deleting only the rows, fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from r2u_rec.rivals.case import Case
+from r2u_rec.rivals.registry import Built, System
+from r2u_rec.unlearn.post_hoc import PostHoc
+from r2u_rec.unlearn.retrain import Retrain
+
+
+class NoEdit:
+    """Leaves the model as it is: what `attach` does, emptying rows and rebuilding graphs, is all that happens."""
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+        """Keeps nothing."""
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
+        """Changes nothing."""
+
+
+def _retrained(case: Case, options: Mapping[str, Any]) -> Built:
+    return Built(Retrain(case.trainer()))
+
+
+def _rows_deleted(case: Case, options: Mapping[str, Any]) -> Built:
+    return Built(PostHoc(case.trainer(), NoEdit()))
+
+
+SYSTEMS = (
+    System("retrain", "retrained", "the reference: another training on what remains", "reference", "retained", frozenset({"steps"}), _retrained),
+    System(
+        "rows_deleted", "rows deleted", "what most services do: the user's own row and edges go, nothing else", "reference", "request",
+        frozenset({"steps"}), _rows_deleted,
+    ),
+)  # fmt: skip
