@@ -71,29 +71,30 @@ class Moving:
             parts.append((whole if self.rows is None else whole[self.rows[name]]).flatten().double())
         return torch.cat(parts)
 
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Returns the parts of (m,) by parameter: whole ones, or (k, ...) the rows that may move."""
+        shapes = [
+            shape if self.rows is None else torch.Size((len(self.rows[name]), *shape[1:]))
+            for name, shape in zip(self.names, self.shapes.values(), strict=True)
+        ]
+        parts = torch.split(vector, [shape.numel() for shape in shapes])  # type: ignore[no-untyped-call]
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
     def whole(self, vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-        """Returns whole tensors with the entries of `vector` (m,), 0 elsewhere."""
-        out, at = [], 0
-        for name, p in zip(self.names, like, strict=True):
-            if self.rows is None:
-                part = vector[at : at + p.numel()].view(p.shape).to(p)
-            else:
-                rows = self.rows[name]
-                size = len(rows) * p[:1].numel()
-                part = torch.zeros_like(p)
-                part[rows] = vector[at : at + size].view(len(rows), *p.shape[1:]).to(p)
-            at += part.numel() if self.rows is None else size
-            out.append(part)
-        return out
+        """Returns whole tensors of the kind of `like` with the entries of `vector` (m,), 0 elsewhere."""
+        parts = [part.to(p) for part, p in zip(self.split(vector), like, strict=True)]
+        if self.rows is None:
+            return parts
+        return [torch.zeros_like(p).index_copy_(0, self.rows[name], part) for name, part, p in zip(self.names, parts, like, strict=True)]
 
     @torch.no_grad()
     def add_(self, model: nn.Module, vector: Tensor) -> None:
         """Adds the (m,) vector to the entries of `model` that may move; all others stay, bit for bit."""
-        for name, p, move in zip(self.names, self.of(model), self.whole(vector, self.of(model)), strict=True):
+        for name, p, part in zip(self.names, self.of(model), self.split(vector), strict=True):
             if self.rows is None:
-                p.add_(move)
+                p.add_(part.to(p))
             else:
-                p.index_add_(0, self.rows[name], move[self.rows[name]])
+                p.index_add_(0, self.rows[name], part.to(p))
 
 
 def batches(task: Any, records: Any, size: int, *, n_draws: int, seed: int, name: str, device: torch.device) -> Iterator[Any]:
