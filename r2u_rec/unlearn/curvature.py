@@ -77,7 +77,7 @@ class Moving:
             shape if self.rows is None else torch.Size((len(self.rows[name]), *shape[1:]))
             for name, shape in zip(self.names, self.shapes.values(), strict=True)
         ]
-        parts = torch.split(vector, [shape.numel() for shape in shapes])  # type: ignore[no-untyped-call]
+        parts = torch.split(vector, [shape.numel() for shape in shapes])
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def whole(self, vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
