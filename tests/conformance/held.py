@@ -14,7 +14,7 @@ from torch_geometric.nn import LGConv
 
 def leaves(value: Any, where: str = "fitted") -> Any:
     """Yields (place, leaf) of everything that `value` holds; a thing of unknown kind fails, so that nothing is passed over."""
-    if value is None or isinstance(value, str | int | float | bool | np.generic | torch.dtype | LGConv):
+    if value is None or isinstance(value, str | int | float | bool | np.generic | torch.dtype | torch.device | LGConv):
         yield where, value
     elif isinstance(value, torch.Tensor):
         yield where, (value.to_dense() if value.layout != torch.strided else value).detach().numpy()

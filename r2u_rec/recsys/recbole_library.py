@@ -1,0 +1,57 @@
+"""The library recbole at arm's length: imported when it is needed, and leaving the process as it was found."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from r2u_rec.errors import CapabilityError
+
+
+def needed(module: str) -> Any:
+    """Returns the imported `module` of recbole; CapabilityError that says how to install it when it is not there.
+
+    Environment variables and warning filters that its imports set are taken back.
+    """
+    environment = dict(os.environ)
+    try:
+        with warnings.catch_warnings():
+            return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "recbole":
+            raise  # the library is there and lacks something of its own
+        raise CapabilityError("a model of recbole needs recbole, which is not installed: pip install 'r2u-rec[recbole]'") from error
+    finally:
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        os.environ.update(environment)
+
+
+@contextmanager
+def contained(seed: int) -> Iterator[None]:
+    """Runs code of the library: it draws from the global generators, which are seeded inside and come back as they were.
+
+    The same seed gives the same bytes. Its warnings and what it logs below the level of errors are not shown.
+    """
+    python, drawn, disabled = random.getstate(), np.random.get_state(), logging.root.manager.disable  # noqa: NPY002  (what it draws from)
+    with torch.random.fork_rng([]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which queues a call for CUDA each time
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(drawn)  # noqa: NPY002
+            logging.disable(disabled)

@@ -1,0 +1,84 @@
+"""Models of the library recbole in the conformance suite: two with tables, one with neither tables nor encoder, a batch loss, an autoencoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from roster import N_USERS, Locked
+
+from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.protocols import Split
+from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.strategies import standard
+from r2u_rec.core.trainer import GradientTrainer
+from r2u_rec.core.training import Training
+from r2u_rec.recsys.recbole import recbole_task
+from r2u_rec.recsys.sharding import ByUser, served
+from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.gradient_ascent import GradientAscent
+from r2u_rec.unlearn.post_hoc import PostHoc
+from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.sharded import Sharded
+
+
+class Watched:
+    """A task as it is, which counts how often a model was attached, and opens locked records for that alone."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["task"], name)
+
+    def attach(self, model: Any, records: Any) -> None:
+        records = records.opened if isinstance(records, Locked) else records
+        self.task.attach(model, records)
+        model.__dict__["attached"] = model.__dict__.get("attached", 0) + 1
+
+
+def prepared(records: Any) -> Ready2Unlearn:
+    """Prepares the people of the first half, whose withdrawal two at a time is simulated."""
+    revocable = np.flatnonzero(records.user_counts[: N_USERS // 2])
+    forget = records.ids_of_users(revocable)
+    retain = np.setdiff1d(records.ids, forget)
+    request = {"request": lambda rng: records.ids_of_users(rng.choice(revocable, 2, replace=False)), "n_forget": None, "n_retain": 64}
+    bounded = {"share_weighted": True, "bound": "cap", "bound_level": 1.0, "epochs": 4}
+    weights = {"lambda1": 1, "lambda3": 1, "alpha_unit": "record", "displace": ("*item_*",)}
+    return Ready2Unlearn(Split(forget, retain, retain), Preparation(0.02, **request, **bounded, **weights))
+
+
+TRAINING = Training(epochs=12, batch_size=72, lr=0.1)
+TRAINER = GradientTrainer(TRAINING, lambda records: standard)
+PREPARED = GradientTrainer(TRAINING, prepared)
+SLOWER = GradientTrainer(Training(epochs=20, batch_size=72, lr=0.02))
+ASCENT = GradientAscent(steps=4, lr=0.3, tables=("*item_*",))
+METHODS = {
+    "recbole retrain": Retrain(TRAINER),
+    "recbole ascent": PostHoc(TRAINER, ASCENT),
+    "recbole ascent, slower": PostHoc(SLOWER, GradientAscent(steps=2, lr=0.02)),
+    "recbole prepared + ascent": PostHoc(PREPARED, ASCENT),
+    "recbole newton": PostHoc(TRAINER, BlockNewton()),
+    "sharded recbole": Sharded(TRAINER, ByUser(), served(), shards=2, slices=2),
+    "sharded recbole, own": Sharded(GradientTrainer(Training(epochs=30, batch_size=72, lr=0.05)), ByUser(), served("own"), shards=2),
+}
+TASKS = {
+    "recbole BPR": Watched(recbole_task("BPR", embedding_size=4)),
+    "recbole LightGCN": Watched(recbole_task("LightGCN", embedding_size=4, n_layers=2)),
+    "recbole NeuMF": Watched(recbole_task("NeuMF", mf_embedding_size=4, mlp_embedding_size=4, mlp_hidden_size=[8, 4], dropout_prob=0.0)),
+    "recbole SGL": Watched(recbole_task("SGL", embedding_size=4, n_layers=2)),
+    "recbole MultiDAE": Watched(recbole_task("MultiDAE", mlp_hidden_size=[8], latent_dimension=4, dropout_prob=0.2)),
+}
+PAIRS = [
+    ("recbole retrain", "recbole BPR"),
+    ("recbole prepared + ascent", "recbole BPR"),
+    ("recbole newton", "recbole BPR"),
+    ("sharded recbole", "recbole BPR"),
+    ("recbole ascent", "recbole LightGCN"),
+    ("recbole newton", "recbole LightGCN"),
+    ("recbole ascent, slower", "recbole NeuMF"),
+    ("sharded recbole, own", "recbole NeuMF"),
+    ("recbole ascent, slower", "recbole SGL"),
+    ("recbole ascent, slower", "recbole MultiDAE"),
+    ("sharded recbole", "recbole MultiDAE"),
+]
