@@ -1,0 +1,32 @@
+"""Closed forms and alternating systems in the conformance suite: see `roster.py`."""
+
+from __future__ import annotations
+
+from roster import Watched
+
+from r2u_rec.core.protocols import Method
+from r2u_rec.recsys.als import AlsTrainer
+from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
+from r2u_rec.recsys.item_knn import ItemKnn
+from r2u_rec.recsys.unlearn_als import UnlearnAls
+from r2u_rec.unlearn.retrain import Retrain
+
+ALS = AlsTrainer(4, reg=0.5, alpha=4.0, sweeps=10)
+BPR = ImplicitBprTrainer(4, lr=0.1, reg=0.01, epochs=100)
+TASKS = {"factors": Watched(lambda log, seed: ALS.model(log, seed=seed))}
+METHODS: dict[str, Method] = {
+    "item knn": ItemKnn(5, 0.0),
+    "item knn, shrunk": ItemKnn(3, 2.0),
+    "unlearn-als": UnlearnAls(ALS, n_sweeps=2),
+    "unlearn-als, rows alone": UnlearnAls(ALS, n_sweeps=0),
+    "retrain als": Retrain(ALS),
+    "retrain implicit bpr": Retrain(BPR),
+}
+PAIRS = [
+    ("item knn", "none"),
+    ("item knn, shrunk", "none"),
+    ("unlearn-als", "factors"),
+    ("unlearn-als, rows alone", "none"),
+    ("retrain als", "factors"),
+    ("retrain implicit bpr", "factors"),
+]
