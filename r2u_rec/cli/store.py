@@ -157,7 +157,7 @@ def _memory_parts(memory: Any) -> tuple[str | None, dict[str, torch.Tensor], dic
             tables.append({"table": blocks.table, "own": blocks.own})
             for f in fields(blocks):
                 value = getattr(blocks, f.name)
-                if f.name not in tables[-1]:
+                if f.name not in tables[-1] and value is not None:
                     tensors[f"{i}.{f.name}"] = torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
         return "newton", tensors, {"length": memory.length, "tables": tables}
     raise DataError(
