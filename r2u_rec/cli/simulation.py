@@ -119,7 +119,7 @@ def _carried_out(specs: list[dict[str, Any]], out: Path, jobs: int) -> tuple[lis
     failed: list[Failure] = []
     with TrialProgress(planned, stored, jobs) as progress:
         waiting = {key: spec for key, spec in planned.items() if key not in stored}
-        with closing(run_trials(waiting, out, jobs=jobs)) as outcomes:
+        with closing(run_trials(waiting, out, jobs=jobs, under_way=progress.under_way)) as outcomes:
             for key, outcome in outcomes:
                 progress.ended(key, outcome)
                 if isinstance(outcome, Trial):

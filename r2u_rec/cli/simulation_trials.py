@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def reference(spec: Spec) -> list[dict[str, Any]]:
     return [{"checkpoint": spec["checkpoint"], "number": spec["number"], "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds}]
 
 
-def play(spec: Spec) -> list[dict[str, Any]]:
+def play(spec: Spec, progress: Callable[[float], None] | None = None) -> list[dict[str, Any]]:
     """Plays the stream under one policy; returns the rows of the three tables, the name of each row's as "table"."""
     s, seed, policy = settings_of(spec), int(spec["seed"]), policy_of(str(spec["policy"]))
     scenario = scenario_of(s, seed)
@@ -112,6 +112,7 @@ def play(spec: Spec) -> list[dict[str, Any]]:
         checkpoints=judge.times,
         observe=judge.observe,
         on_batch=judge.leak,
+        progress=progress,
         categories=s.revocability.categories,
     )
     frames = {"requests": outcome.requests, "batches": outcome.batches, "checkpoints": outcome.checkpoints}

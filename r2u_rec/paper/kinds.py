@@ -6,6 +6,7 @@ those without "what", or with "summary", also go into the experiment's JSON file
 error: catch it and give a row that says so. The function draws all randomness from spec["seed"], prints nothing, and
 raises DownloadError when data or weights are not to be had, any other error when something is wrong. Beside its own settings
 the spec holds "device", the torch device, which names no trial. It runs in a process of its own with `--threads` threads.
+A function with a second parameter, `run(spec, progress)`, may call it now and then with the share of the trial that is over.
 
 Raise the version whenever the same spec would now give other figures: trials of the version before are then run again.
 A spec may also name a function directly, as "package.module:function" or "package.module:function@version".
@@ -39,9 +40,9 @@ class Kind:
     function: str
     version: int
 
-    def load(self) -> Callable[[Spec], Rows]:
+    def load(self) -> Callable[..., Rows]:
         """Imports and returns the function; SettingsError when it is not there."""
-        function: Callable[[Spec], Rows] = loaded(f"{self.module}:{self.function}", "kind of trial")
+        function: Callable[..., Rows] = loaded(f"{self.module}:{self.function}", "kind of trial")
         return function
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -40,7 +40,13 @@ class Failure:
 
 
 def run_trials(
-    specs: Mapping[str, Spec], folder: Path, *, jobs: int = 2, threads: int = 1, device: str = "cpu"
+    specs: Mapping[str, Spec],
+    folder: Path,
+    *,
+    jobs: int = 2,
+    threads: int = 1,
+    device: str = "cpu",
+    under_way: Callable[[str, float], None] | None = None,
 ) -> Generator[tuple[str, Trial | Failure], None, None]:
     """Carries out the specs and yields each one's key and outcome as it ends; finished ones are stored in `folder`/trials.
 
@@ -49,6 +55,7 @@ def run_trials(
     Args:
         specs: by key, as `trials.distinct` gives them; those started first stand first.
         jobs: processes. threads: processor threads of each. device: torch device, given to every trial.
+        under_way: hears the key of a trial and the share of it that is over, where its kind tells.
 
     Raises:
         SettingsError: jobs or threads below 1.
@@ -68,8 +75,12 @@ def run_trials(
                         yield key, _failure(key, spec, Reply(None, 0.0, gone[source], missing=True))
                     else:
                         worker.start(key, {**spec, "device": device})
-            for worker in _ended(workers):
-                key, reply = worker.finish()
+            for worker in _heard(workers):
+                key, reply = worker.hear()
+                if isinstance(reply, float):
+                    if under_way is not None:
+                        under_way(key, reply)
+                    continue
                 spec = specs[key]
                 if reply.missing:
                     gone[tuple(spec.get(name) for name in SAME_SOURCE)] = reply.error
@@ -137,21 +148,23 @@ class _Worker:
 
     def start(self, key: str, spec: Spec) -> None:
         self.key = key
-        with suppress(OSError):  # a process that is gone is found out by `finish`
+        with suppress(OSError):  # a process that is gone is found out by `hear`
             self.connection.send(dict(spec))
 
-    def finish(self) -> tuple[str, Reply]:
-        """Returns the trial and what became of it; a process that died is replaced."""
+    def hear(self) -> tuple[str, Reply | float]:
+        """Returns the trial and what became of it, or the share of it that is over; a process that died is replaced."""
         assert self.key is not None
-        key, self.key = self.key, None
+        key = self.key
         try:
-            reply: Reply = self.connection.recv()
+            reply: Reply | float = self.connection.recv()
         except (EOFError, OSError):
             self.process.join(5)
             code = self.process.exitcode
             self.close()
             self._spawn()
             reply = Reply(None, 0.0, f"the process of the trial ended without an answer (exit code {code})")
+        if isinstance(reply, Reply):
+            self.key = None
         return key, reply
 
     def close(self) -> None:
@@ -163,8 +176,8 @@ class _Worker:
             self.process.join()
 
 
-def _ended(workers: list[_Worker]) -> list[_Worker]:
-    """Waits until a trial has ended, one way or the other, and returns the workers whose trials have."""
+def _heard(workers: list[_Worker]) -> list[_Worker]:
+    """Waits until there is news of a trial, its end or a share, and returns the workers who have some."""
     busy: dict[Connection, _Worker] = {worker.connection: worker for worker in workers if worker.key}
     if not busy:
         return []

@@ -42,6 +42,14 @@ def run(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"what": "summary", "steps": STEPS[spec["arm"]] + spec["seed"] % 3, **facts}, *curve]
 
 
+def slow(spec: dict[str, Any], progress: Any) -> list[dict[str, Any]]:
+    """Tells how far it is, more often than anybody wants to hear."""
+    for step in range(40):
+        progress(step / 40)
+        time.sleep(0.05)
+    return [{"what": "summary", "steps": 40}]
+
+
 def nothing(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Measures nothing."""
     return []

@@ -67,6 +67,30 @@ def test_on_a_terminal_there_is_a_bar_and_only_failures_have_lines():
     assert "[2/6]" not in out.getvalue()
 
 
+def test_a_trial_under_way_shortens_the_estimate_and_is_spoken_of_once_a_minute(monkeypatch):
+    out, now = io.StringIO(), [0.0]
+    monkeypatch.setattr("r2u_rec.paper.progress.time.monotonic", lambda: now[0])
+    with TrialProgress(PLANNED, {}, 1, out) as progress:
+        progress.ended(KEYS["standard", 0], trial(spec("standard", 0), seconds=1000))
+        assert progress.left() == "about 83 min left"
+        for now[0], share in ((0.0, 0.1), (59.0, 0.2), (61.0, 0.4), (90.0, 0.5), (122.0, 0.6)):
+            progress.under_way(KEYS["repaired", 0], share)
+        assert progress.left() == "about 73 min left"
+        progress.ended(KEYS["repaired", 0], trial(spec("repaired", 0), seconds=1000))
+        assert progress.left() == "about 67 min left"
+    assert out.getvalue().splitlines()[1:-1] == ["[1/6] run toy repaired seed 0: 40% over", "[1/6] run toy repaired seed 0: 60% over"]
+
+
+def test_the_bar_moves_with_a_trial_under_way():
+    out = Terminal()
+    with TrialProgress(PLANNED, {}, 1, out) as progress:
+        progress.under_way(KEYS["repaired", 0], 0.25)
+        assert progress._bar.tasks[0].completed == 0.25
+        progress.ended(KEYS["repaired", 0], trial(spec("repaired", 0)))
+        assert progress._bar.tasks[0].completed == 1
+    assert "0/6 trials" in out.getvalue()
+
+
 def test_the_bar_ends_as_done():
     out = Terminal()
     with TrialProgress(PLANNED, {}, 1, out) as progress:

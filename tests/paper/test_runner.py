@@ -10,6 +10,7 @@ from paper_toys import spec
 from r2u_rec.errors import SettingsError
 from r2u_rec.paper.runner import Failure, run_trials
 from r2u_rec.paper.trials import FOLDER, Trial, distinct, read_trial
+from r2u_rec.paper.worker import Sparing
 
 SPECS = {
     "good": spec(seed=1),
@@ -49,6 +50,27 @@ def test_a_trial_is_told_its_device_and_keeps_to_its_threads(ran):
     row = ran[1]["good"].rows[0]
     assert (row["device_seen"], row["threads_seen"]) == ("meta", "3")
     assert "device" not in ran[1]["good"].spec
+
+
+def test_a_kind_that_tells_how_far_it_is_is_heard(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heard = []
+    planned = distinct([{"kind": "paper_toys:slow", "seed": 0}])
+    outcomes = dict(run_trials(planned, tmp_path, jobs=1, under_way=lambda *news: heard.append(news)))
+    assert {key: outcome.rows[0]["steps"] for key, outcome in outcomes.items()} == dict.fromkeys(planned, 40)
+    assert {key for key, _ in heard} == set(planned)
+    shares = [share for _, share in heard]
+    assert shares == sorted(shares)
+    assert 0 < shares[-1] < 1
+
+
+def test_shares_are_passed_on_once_a_second(monkeypatch):
+    passed, now = [], [10.0]
+    monkeypatch.setattr("r2u_rec.paper.worker.time.monotonic", lambda: now[0])
+    sparing = Sparing(passed.append)
+    for now[0], share in ((10.5, 0.1), (11.0, 0.2), (11.9, 0.3), (12.0, 0.4)):
+        sparing(share)
+    assert passed == [0.2, 0.4]
 
 
 def test_an_error_is_kept_with_its_remedy_and_its_traceback(ran):
