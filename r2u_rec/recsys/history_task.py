@@ -123,7 +123,7 @@ class Polished:
     """
 
     trainer: Trainer
-    reg: float = 0.2
+    reg: float = 10.0
     steps: int = 60
 
     def __post_init__(self) -> None:
@@ -138,7 +138,6 @@ class Polished:
             raise CapabilityError(f"Polished needs a HistoryTask, got {type(task).__name__}: train without it")
         model = self.trainer.train(task, records, seed=seed)
         polish_(model, records, reg=self.reg, steps=self.steps)
-        task.attach(model, records)
         return model
 
 
@@ -159,7 +158,7 @@ def polish_(model: Any, records: InteractionLog, *, reg: float, steps: int) -> N
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
-    value = optimizer.step(closure)  # type: ignore[no-untyped-call]
+    value = float(optimizer.step(closure).detach())  # type: ignore[no-untyped-call]
     optimizer.zero_grad(set_to_none=True)
-    if not np.isfinite(float(value)) or not torch.isfinite(table).all():
-        raise DivergenceError(f"polishing the output layer ended at a loss of {float(value)}: the model it began with is not usable")
+    if not np.isfinite(value) or not torch.isfinite(table).all():
+        raise DivergenceError(f"polishing the output layer began at a loss of {value}: the model that it was given is not usable")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from r2u_rec.ids import Ids
 from r2u_rec.recsys.factorization import MatrixFactorization
 from r2u_rec.recsys.interaction import interaction
 from r2u_rec.recsys.lightgcn import LightGCN
-from r2u_rec.recsys.losses import bce_loss, bpr_loss
+from r2u_rec.recsys.losses import bce_derivatives, bce_loss, bpr_loss
+from r2u_rec.recsys.neumf import NeuMF
 from r2u_rec.unlearn.contacts import Contacts
 
 
@@ -29,6 +30,22 @@ class RankingBatch(NamedTuple):
 
 
 Build = Callable[[InteractionLog, int], nn.Module]
+
+
+@runtime_checkable
+class ScoresRows(Protocol):
+    """A model whose scores are made from two rows otherwise than as their product.
+
+    Others offer `lookup(users, items)` -> the vectors (n, d) and (n, k, d) whose products are the scores.
+    """
+
+    def rows_of(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the rows (n, d) of users (n,) and (n, k, d) of items (n, k)."""
+        ...
+
+    def score_rows(self, p: Tensor, q: Tensor) -> Tensor:
+        """Returns (n, k) scores of user rows p, (n, 1 or k, d), and item rows q, (n, k, d); differentiable."""
+        ...
 
 
 def matrix_factorization(embedding_dim: int = 64, *, sparse: bool = True) -> Build:
@@ -45,6 +62,11 @@ def lightgcn(embedding_dim: int = 64, n_layers: int = 3) -> Build:
         return model
 
     return build
+
+
+def neumf(embedding_dim: int = 32, widths: tuple[int, ...] = (32, 16)) -> Build:
+    """Returns the builder of a `NeuMF` for a log and a seed."""
+    return lambda log, seed: NeuMF(log.n_users, log.n_items, embedding_dim, widths, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -104,11 +126,17 @@ class RankingTask:
 
     def objective(self, model: Any, batch: RankingBatch) -> tuple[Tensor, Tensor]:
         """Returns (n,) losses and (n,) penalties on the vectors that each interaction touches."""
+        if isinstance(model, ScoresRows):
+            p, q = model.rows_of(batch.users, batch.items)
+            return self._values(model.score_rows(p.unsqueeze(1), q), interaction(p, q)[1])
         return self.of_vectors(*model.lookup(batch.users, batch.items))
 
     def of_vectors(self, p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
         """Returns (n,) losses and (n,) penalties of user vectors (n, d) and item vectors (n, 1 + k, d), the positive first."""
-        scores, norms = interaction(p, q)  # (n, 1 + k), (n,)
+        return self._values(*interaction(p, q))
+
+    def _values(self, scores: Tensor, norms: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns losses and penalties of scores (n, 1 + k) and norms (n,)."""
         losses = bpr_loss(scores) if self.loss == "bpr" else bce_loss(scores)
         return losses, self.reg / 2 * norms
 
@@ -128,14 +156,20 @@ class RankingTask:
         """Returns how interactions meet the item rows, through the user vector, and the user rows, through item vectors.
 
         The item rows are those that scores are made from: the embedding itself, or the correction that a graph model adds
-        to its propagated table.
+        to its propagated table. Where a score is no product of the two, the derivative of the score by one row takes the place of the
+        other's vector (Gauss-Newton).
         """
         batch = replace(self, n_negatives=n_draws).batch(records, ids, rng=rng)
-        p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
-        slopes, curvatures = self._derivatives((p.unsqueeze(1) * q).sum(-1))  # (n, 1 + k)
+        if isinstance(model, ScoresRows):
+            scores, p, q = _slopes(model, batch)  # (n, 1 + k), (n, 1 + k, d) twice
+        else:
+            p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
+            p = p.unsqueeze(1)
+            scores = (p * q).sum(-1)
+        slopes, curvatures = self._derivatives(scores)  # (n, 1 + k)
         ridges = torch.full_like(slopes, self.reg / n_draws)
         ridges[:, 0] = self.reg
-        item_rows = Contacts(model.item_rows, batch.items, p.unsqueeze(1), slopes, curvatures, ridges)
+        item_rows = Contacts(model.item_rows, batch.items, p, slopes, curvatures, ridges)
         if model.user_rows is None:
             return [item_rows]
         users = batch.users.unsqueeze(1)
@@ -159,9 +193,15 @@ class RankingTask:
             s = torch.sigmoid(scores[:, 1:] - scores[:, :1])  # (n, k)
             w = s * (1 - s)
             return torch.cat([-s.mean(1, keepdim=True), s / k], 1), torch.cat([w.mean(1, keepdim=True), w / k], 1)
-        s = torch.sigmoid(scores)
-        share = torch.full_like(s, 1 / k)
-        share[:, 0] = 1
-        label = torch.zeros_like(s)
-        label[:, 0] = 1
-        return share * (s - label), share * s * (1 - s)
+        return bce_derivatives(scores)
+
+
+def _slopes(model: ScoresRows, batch: RankingBatch) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the scores (n, k), and (n, k, d) their derivatives by the item's and by the user's row."""
+    p, q = (rows.detach() for rows in model.rows_of(batch.users, batch.items))
+    with torch.enable_grad():
+        p = p.unsqueeze(1).repeat(1, q.shape[1], 1).requires_grad_()
+        q = q.requires_grad_()
+        scores = model.score_rows(p, q)
+        by_p, by_q = torch.autograd.grad(scores.sum(), [p, q])
+    return scores.detach(), by_q, by_p

@@ -36,14 +36,15 @@ N_USERS, N_ITEMS = 24, 16
 
 
 def checkerboard() -> InteractionLog:
-    """Six of the eight things of the own parity for each person."""
+    """Six of the eight things of the own parity for each person, met in an order of their own."""
     rng = np.random.default_rng(0)
     user = np.repeat(np.arange(N_USERS), 6)
     item = np.concatenate([2 * np.sort(rng.choice(N_ITEMS // 2, 6, replace=False)) + u % 2 for u in range(N_USERS)])
     keys = [Vocabulary(pd.Index([f"{kind}-{i}" for i in range(n)])) for kind, n in (("person", N_USERS), ("thing", N_ITEMS))]
     info = pd.DataFrame({"letter": [f"letter of person-{u}" for u in range(N_USERS)]})
     ids = 1_000_003 + 7 * np.arange(len(user), dtype=np.int64)
-    return InteractionLog(ids, user.astype(np.int32), item.astype(np.int32), None, None, *keys, user_info=info)
+    time = 60 * rng.permutation(len(user)).astype(np.int64)
+    return InteractionLog(ids, user.astype(np.int32), item.astype(np.int32), time, None, *keys, user_info=info)
 
 
 LOG = checkerboard()

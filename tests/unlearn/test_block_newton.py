@@ -175,7 +175,8 @@ def test_memory_states_its_size():
     _, before = fitted()
     table = before.memory.tables[0]
     n = len(RECORDS)
-    by_hand = 8 * (N_ROWS * DIM * DIM + 2 * N_ROWS + 2 * 2 * n + n) + 4 * 2 * n
+    features = 2 * n * DIM  # each of a record's two rows is met with a feature of its own
+    by_hand = 8 * (N_ROWS * DIM * DIM + 2 * N_ROWS + 2 * 2 * n + n + features) + 4 * 2 * n
     assert before.memory.nbytes == table.nbytes == by_hand
 
 

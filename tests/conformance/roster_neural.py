@@ -1,0 +1,59 @@
+"""Neural recommenders in the conformance suite: a transformer over sequences, an autoencoder, NeuMF."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from roster import STRATEGIES, Locked, Watched
+
+from r2u_rec.core.trainer import GradientTrainer
+from r2u_rec.core.training import Training
+from r2u_rec.recsys.autoencoder import autoencoder
+from r2u_rec.recsys.history_task import HistoryTask, Polished
+from r2u_rec.recsys.sasrec import sasrec
+from r2u_rec.recsys.sequence_task import SequenceTask
+from r2u_rec.recsys.sharding import ByUser, served
+from r2u_rec.recsys.task import neumf
+from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.gradient_ascent import GradientAscent
+from r2u_rec.unlearn.post_hoc import PostHoc
+from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.sharded import Sharded
+
+
+def attach_watched(task: Any, model: Any, records: Any) -> None:
+    """As `roster.Watched`: counts how often a model was attached, and opens locked records for that alone."""
+    task(model, records.opened if isinstance(records, Locked) else records)
+    model.__dict__["attached"] = model.__dict__.get("attached", 0) + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchedSequences(SequenceTask):
+    def attach(self, model: Any, records: Any) -> None:
+        attach_watched(super().attach, model, records)
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchedHistories(HistoryTask):
+    def attach(self, model: Any, records: Any) -> None:
+        attach_watched(super().attach, model, records)
+
+
+TASKS = {
+    "SASRec": WatchedSequences(sasrec(8, n_blocks=1, max_length=4, dropout=0.0), "softmax"),
+    "autoencoder": WatchedHistories(autoencoder(4, dropout=0.3)),
+    "NeuMF": Watched(neumf(4, (8,)), "bce", n_negatives=2, reg=0.02),
+}
+TRAINER = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.05))
+PREPARED = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.05), STRATEGIES["prepared"])
+METHODS = {
+    "neural + newton": PostHoc(TRAINER, BlockNewton(n_kept=4, tables=("item_*", "output_rows"))),
+    "neural + ascent": PostHoc(TRAINER, GradientAscent(steps=3, lr=0.05)),
+    "neural, prepared + newton": PostHoc(PREPARED, BlockNewton(n_kept=4)),
+    "neural, retrained": Retrain(TRAINER),
+    "neural, sharded": Sharded(TRAINER, ByUser(), served(), shards=2, slices=2),
+    "polished + newton": PostHoc(Polished(TRAINER, reg=0.2), BlockNewton(damping=0.2, n_kept=4, shares={"input_rows": 0.3})),
+}
+PAIRS = [(m, t) for m in METHODS for t in TASKS if "prepared" not in m and "polished" not in m]
+PAIRS += [("neural, prepared + newton", "NeuMF"), ("polished + newton", "autoencoder")]
