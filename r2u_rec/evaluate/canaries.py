@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.imprint import FoldInProbe, FoldsIn
+from r2u_rec.evaluate.imprint import FoldIn, FoldInProbe, FoldsIn
 from r2u_rec.evaluate.proxies import item_neighbours, item_regression
 
 MIN_STRANGERS = 20
+
+Shown = Literal["fold-in", "own loss"]
+"""What tells that a user is remembered: the fold-in AUC, or the negative loss of the user's own history."""
+
+
+def shown(found: FoldIn, evidence: Shown) -> NDArray[np.float64]:
+    """Returns (n,) what a measurement shows of each user, higher for who is remembered."""
+    return found.fa if evidence == "fold-in" else -found.own_loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +99,14 @@ class Expectation:
         self._folds = KFold(10, shuffle=True, random_state=seed)
         self._regression = make_pipeline(StandardScaler(), Ridge(alpha=ridge))
 
-    def under(self, model: FoldsIn) -> Expected:
-        """Returns what to expect of each canary under `model`, from how the strangers fare under it."""
-        observed = self._strangers.measure(model).fa
+    def under(self, model: FoldsIn, evidence: Shown = "fold-in") -> Expected:
+        """Returns what to expect of each canary under `model`, from how the strangers fare under it; in the unit of `evidence`."""
+        observed = shown(self._strangers.measure(model), evidence)
         residuals = observed - cross_val_predict(self._regression, self._of_strangers, observed, cv=self._folds)
         bias = float(self._weights @ residuals)
         auc = self._regression.fit(self._of_strangers, observed).predict(self._of_canaries) + bias
         return Expected(
-            auc=np.clip(auc, 0.0, 1.0),
+            auc=np.clip(auc, 0.0, 1.0) if evidence == "fold-in" else auc,
             bias=bias,
             bias_se=float(np.sqrt(np.square(self._weights * (residuals - bias)).sum())),
             r2=float(1 - residuals.var() / max(observed.var(), 1e-12)),
@@ -143,8 +151,9 @@ def choose_length(
     longest: float = 3.0,
     stride: float = 0.5,
     tolerance: float = 0.005,
+    evidence: Shown = "fold-in",
 ) -> float:
-    """Returns the shortest step length at which the canaries' mean fold-in AUC equals the expected one.
+    """Returns the shortest step length at which the canaries' mean evidence, such as the fold-in AUC, equals the expected one.
 
     The length is bracketed by strides from 0 upwards, for past the first crossing a model may break and cross again,
     then narrowed by Brent's method (secant steps safeguarded by bisection). 0 = the canaries are not remembered at all.
@@ -157,6 +166,7 @@ def choose_length(
         longest: the longest step tried.
         stride: width of the bracket.
         tolerance: of the length.
+        evidence: what is compared, and what `expected` is of.
 
     Raises:
         ValueError: `expected` does not have one value a canary, or a setting is not above 0.
@@ -168,7 +178,7 @@ def choose_length(
     def surplus(length: float) -> float:
         model = model_after(length)
         target = expected(model) if callable(expected) else expected
-        return float(canaries.measure(model).fa.mean() - np.mean(target))
+        return float(shown(canaries.measure(model), evidence).mean() - np.mean(target))
 
     return first_crossing(surplus, longest=longest, stride=stride, tolerance=tolerance)
 
@@ -203,3 +213,18 @@ def first_crossing(surplus: Callable[[float], float], *, longest: float = 3.0, s
         f"no step up to {longest} brings the canaries' AUC down to what is expected of strangers; the nearest, {least:.3g}, "
         f"leaves it {known[least]:.3f} above: allow longer steps, lower the damping, or retrain"
     )
+
+
+def least_able(attack: Callable[[float], float], *, longest: float = 3.0, stride: float = 0.25) -> float:
+    """Returns the length in [0, longest] at which `attack`, such as a cross-validated AUC, is lowest; the shortest of equal ones.
+
+    For an attack that never falls below chance there is no crossing to look for. It is asked at every `stride`, then around the best at
+    half and a quarter of it: finer than that is noise.
+    """
+    known = {float(length): attack(float(length)) for length in np.arange(0, longest + stride / 2, stride)}
+    for step in (stride / 2, stride / 4):
+        best = min(known, key=lambda length: (known[length], length))
+        for length in (best - step, best + step):
+            if 0 <= length <= longest and length not in known:
+                known[length] = attack(length)
+    return min(known, key=lambda length: (known[length], length))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from r2u_rec.core.trainer import Trainer
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.canaries import Expectation, choose_length, first_crossing
+from r2u_rec.errors import EvidenceError, SettingsError
+from r2u_rec.evaluate.canaries import Expectation, choose_length, first_crossing, least_able, shown
 from r2u_rec.evaluate.imprint import MIN_HISTORY, FoldInProbe
-from r2u_rec.evaluate.membership import auc
+from r2u_rec.evaluate.membership import adaptive_auc, attack_features, auc
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
 
 Erase = Callable[[Ids, float], Any]
 """(ids, length) -> a copy of the model after a step of that length against the records `ids`."""
+
+EVIDENCE = ("fold-in", "own loss", "adaptive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,8 @@ class CanaryRule:
         n_halves: halvings of each history.
         longest: longest step tried.
         seed: of the draw, the halves and the folds.
+        evidence: what canaries are judged by. "fold-in": factor models. "own loss": models that give it away sooner, as those of sequences
+            do. "adaptive": by both and two-sided, as an attacker who learns to combine them; with a shadow model only.
     """
 
     strangers: InteractionLog
@@ -43,19 +47,34 @@ class CanaryRule:
     n_halves: int = 5
     longest: float = 3.0
     seed: int = 0
+    evidence: Literal["fold-in", "own loss", "adaptive"] = "fold-in"
+
+    def __post_init__(self) -> None:
+        if self.evidence not in EVIDENCE:
+            raise SettingsError(f"evidence must be one of {', '.join(EVIDENCE)}, got {self.evidence!r}")
 
     def __call__(self, task: Any, model: Any, records: InteractionLog, erase: Erase) -> float:
         """Returns the length for `model`, trained on `records`.
 
         Raises:
             EvidenceError: no candidate has a history in `records`, too few or trained strangers, or no length forgets.
+            SettingsError: evidence="adaptive".
         """
+        evidence = self.evidence
+        if evidence == "adaptive":
+            raise SettingsError("evidence='adaptive' holds each canary against a shadow model: use ShadowRule, or 'fold-in' or 'own loss'")
         users = self.draw(records)
         canaries = FoldInProbe(records, users, n_halves=self.n_halves, seed=self.seed)
         strangers = FoldInProbe(self.strangers, np.unique(self.strangers.user), n_halves=self.n_halves, seed=self.seed)
         expectation = Expectation(canaries, strangers, records.matrix(), seed=self.seed)
         ids = records.ids_of_users(canaries.users)
-        return choose_length(lambda length: erase(ids, length), canaries, lambda moved: expectation.under(moved).auc, longest=self.longest)
+        return choose_length(
+            lambda length: erase(ids, length),
+            canaries,
+            lambda moved: expectation.under(moved, evidence).auc,
+            longest=self.longest,
+            evidence=evidence,
+        )
 
     def draw(self, records: InteractionLog) -> NDArray[np.int64]:
         """Returns the ascending codes of the canaries; EvidenceError when nobody can be one."""
@@ -77,7 +96,8 @@ class ShadowRule:
     It costs one more training at release, and none at a request. Who will ask is not known at release, so canaries drawn from
     those who may withdraw can be among them; the shadow model then has not seen them either. Each
     canary is held against itself under the shadow model. The length is where the attack fails: where the change against the
-    shadow model no longer ranks canaries above strangers, whom neither model has seen.
+    shadow model no longer ranks canaries above strangers, whom neither model has seen; or, by the adaptive attack, which never
+    falls below chance, where it is least able.
 
     Attributes:
         canaries: who is drawn, how many, by which seed, and the strangers.
@@ -95,11 +115,17 @@ class ShadowRule:
         shadow = self.trainer.train(task, records.drop(ids), seed=int(stream(rule.seed, "shadow").integers(2**31)))
         probe = FoldInProbe(records, users, n_halves=rule.n_halves, seed=rule.seed)
         strangers = FoldInProbe(rule.strangers, np.unique(rule.strangers.user), n_halves=rule.n_halves, seed=rule.seed)
-        alone, of_strangers = probe.measure(shadow).fa, strangers.measure(shadow).fa
+        alone, of_strangers = probe.measure(shadow), strangers.measure(shadow)
 
         def tell_apart(length: float) -> float:
             """The attack itself: how well the change against the shadow model tells canaries from strangers, less chance."""
             moved = erase(ids, length)
-            return auc(probe.measure(moved).fa - alone, strangers.measure(moved).fa - of_strangers)[0] - 0.5
+            found, others = probe.measure(moved), strangers.measure(moved)
+            if rule.evidence == "adaptive":
+                return adaptive_auc(*attack_features(found, others, [alone], [of_strangers]), seed=rule.seed) - 0.5
+            changes = [shown(a, rule.evidence) - shown(b, rule.evidence) for a, b in ((found, alone), (others, of_strangers))]
+            return auc(*changes)[0] - 0.5
 
+        if rule.evidence == "adaptive":
+            return least_able(tell_apart, longest=rule.longest)
         return first_crossing(tell_apart, longest=rule.longest)
