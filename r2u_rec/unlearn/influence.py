@@ -90,6 +90,9 @@ class Influence:
         moving = Moving(model, self.tables, None if self.rows is None else self.rows(task, model, forget, left))
         # One stands on everything, as the model was trained, the other on what remains; both at the same parameters.
         whole, after = dense_twin(task, model), dense_twin(task, model, left)
+        for twin in (whole, after):
+            for name, p in twin.named_parameters():
+                p.requires_grad_(name in moving.names)
         right = self._right(task, whole, after, moving, forget, left, seed)
         step = self.solver.solve(self._hessian(task, whole, after, moving, forget, left, seed), right, self.damping)
         moving.add_(model, self.length * step)

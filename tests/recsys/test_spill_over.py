@@ -117,6 +117,16 @@ def test_the_spill_over_gradient_is_autograd_on_the_graph_with_and_without_the_e
     assert (without - found).abs().max() > 1e-2
 
 
+def test_a_twin_stands_on_other_records_at_the_parameters_of_the_model():
+    """To attach empties the rows of who has left, and they are still needed where the gradient of the request is taken."""
+    model = fitted(RankingTask(lightgcn(4, 2)))
+    twin = dense_twin(RankingTask(lightgcn(4, 2)), model, LEFT)
+    assert torch.equal(twin.user_embedding, model.user_embedding)
+    assert twin.user_embedding[3].abs().sum() > 0
+    assert (twin.graph.adjacency.to_dense()[3] == 0).all()
+    assert (model.graph.adjacency.to_dense()[3] != 0).any()
+
+
 def test_nothing_spills_over_where_no_loss_depends_on_another_record():
     task = Fixed(matrix_factorization(4), reg=0.1)
     model = fitted(task)
