@@ -68,7 +68,7 @@ def stands_on(now: Any) -> list[Any]:
     """Each model inside, and the records that it stands on."""
     if not hasattr(now.memory, "shard_of"):
         return [(now.model, now.records)]
-    return [(model, now.records.take(now.memory.shard_of == shard)) for shard, model in enumerate(now.model.shards)]
+    return [(model, now.records.take(now.memory.shard_of == shard)) for shard, model in enumerate(now.memory.models)]
 
 
 @every

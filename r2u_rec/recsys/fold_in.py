@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,11 +26,33 @@ def ridge_fold_in(item_table: Tensor, histories: sparse.csr_array, *, unseen_wei
 
     Source: Hu, Koren and Volinsky 2008, equation 4, with constant confidence.
     """
+    q = _scaled(item_table)
+    out = np.empty((histories.shape[0], q.shape[0]), dtype=np.float32)
+    for start, p in _solved(q, histories, unseen_weight, reg):
+        out[start : start + len(p)] = (p @ q.T).to(torch.float32).numpy()
+    return out
+
+
+@torch.no_grad()
+def ridge_vectors(item_table: Tensor, histories: sparse.csr_array, *, unseen_weight: float = 0.1, reg: float = 1.0) -> Tensor:
+    """Returns (m, d) float32 the vectors of that fit, to be multiplied with the items' vectors brought to the common scale."""
+    q = _scaled(item_table)
+    out = torch.empty(histories.shape[0], q.shape[1])
+    for start, p in _solved(q, histories, unseen_weight, reg):
+        out[start : start + len(p)] = p
+    return out
+
+
+def _scaled(item_table: Tensor) -> Tensor:
+    """Returns (n_items, d) float64 the vectors with root mean square norm 1."""
     q = item_table.to(torch.float64)
-    q = q / q.square().sum(1).mean().sqrt().clamp_min(1e-12)  # (n_items, d)
+    return q / q.square().sum(1).mean().sqrt().clamp_min(1e-12)
+
+
+def _solved(q: Tensor, histories: sparse.csr_array, unseen_weight: float, reg: float) -> Iterator[tuple[int, Tensor]]:
+    """Yields (first row, (c, d) vectors) of one chunk of histories after the other."""
     d = q.shape[1]
     zeros = unseen_weight * (q.T @ q) + reg * torch.eye(d, dtype=q.dtype)  # (d, d)
-    out = np.empty((histories.shape[0], q.shape[0]), dtype=np.float32)
     chunk = 512
     for start in range(0, histories.shape[0], chunk):
         block = histories[start : start + chunk]
@@ -38,6 +62,4 @@ def ridge_fold_in(item_table: Tensor, histories: sparse.csr_array, *, unseen_wei
             mine = q[torch.from_numpy(block.indices[block.indptr[row] : block.indptr[row + 1]].astype(np.int64))]  # (|A|, d)
             systems[row] += mine.T @ mine
             right[row] = mine.sum(0)
-        p = torch.linalg.solve(systems, right.unsqueeze(2)).squeeze(2)  # (c, d)
-        out[start : start + chunk] = (p @ q.T).to(torch.float32).numpy()
-    return out
+        yield start, torch.linalg.solve(systems, right.unsqueeze(2)).squeeze(2)  # (c, d)
