@@ -29,7 +29,17 @@ ARROWS: dict[str, set[str]] = {
     "erasure": {"core", "unlearn", "evaluate", "data"},
     "report": {"evaluate"},
     "paper": {"core", "unlearn", "data", "vision", "language", "evaluate", "report"},
-    "cli": {"core", "unlearn", "data", "revocability", "recsys", "vision", "language", "evaluate", "erasure", "report", "paper"},
+    "rivals": {
+        "core",
+        "unlearn",
+        "data",
+        "revocability",
+        "recsys",
+        "evaluate",
+        "report",
+        "paper",
+    },  # paper: trials, their runner and progress
+    "cli": {"core", "unlearn", "data", "revocability", "recsys", "vision", "language", "evaluate", "erasure", "report", "paper", "rivals"},
 }
 NEUTRAL_ROOMS = ("core", "unlearn")
 TRADE_WORDS = frozenset(word + ending for word in ("user", "item", "image", "token") for ending in ("", "s"))

@@ -1,4 +1,4 @@
-"""r2u bench: the benchmark scripts of a checkout, and the experiments of the paper."""
+"""r2u bench: the benchmark scripts of a checkout, the experiments of the paper, and the benchmark of rivals."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ import r2u_rec
 from r2u_rec.cli.parse import UsageError, nearest
 from r2u_rec.errors import SettingsError
 
-PAPER = "paper"
-"""Not a script: works without a checkout."""
+PAPER, RIVALS = "paper", "rivals"
+"""No scripts: they work without a checkout."""
 
 
 def run(argv: Sequence[str]) -> int:
     """Lists the benchmarks, or runs one, or the paper's experiments, with the arguments that follow the name."""
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: r2u bench --list | r2u bench NAME [arguments of the script] | r2u bench paper NAME ... [flags]")
-        print("\nRuns a benchmark of the checkout that r2u_rec is installed from, or experiments of the paper: r2u bench paper --help")
+        print("usage: r2u bench --list | r2u bench NAME [arguments of the script] | r2u bench paper NAME ... | r2u bench rivals [flags]")
+        print("\nRuns a benchmark of the checkout that r2u_rec is installed from; experiments of the paper (r2u bench paper --help);")
+        print("or every system against every other (r2u bench rivals --help).")
         return 0
     if argv[0] == PAPER:
         from r2u_rec.cli import paper
 
         return paper.run(argv[1:])
+    if argv[0] == RIVALS:
+        from r2u_rec.cli import rivals
+
+        return rivals.run(argv[1:])
     scripts = benchmarks()
     if argv[0] == "--list":
         for name, path in scripts.items():
             print(f"{name:<24} {_first_line(path)}")
         return 0
+    known = [*scripts, PAPER, RIVALS]
     if argv[0] not in scripts:
-        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], [*scripts, PAPER])}; there are {', '.join([*scripts, PAPER])}")
+        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], known)}; there are {', '.join(known)}")
     return subprocess.run([sys.executable, str(scripts[argv[0]]), *argv[1:]], check=False).returncode
 
 
@@ -43,6 +49,11 @@ def benchmarks(package: Path | None = None) -> dict[str, Path]:
             "benchmarks are part of a checkout, and this r2u_rec is installed without one: clone the project, then `make install`"
         )
     return {path.stem: path for path in sorted((checkout / "benchmarks").glob("*.py")) if path.with_suffix(".yaml").is_file()}
+
+
+def results_folder(package: Path | None = None) -> Path:
+    """Returns the folder of committed results; SettingsError when r2u_rec is not installed from a checkout."""
+    return next(iter(benchmarks(package).values())).parent / "results"
 
 
 def _first_line(path: Path) -> str:

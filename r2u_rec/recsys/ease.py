@@ -84,6 +84,11 @@ class EaseMemory:
     probe: NDArray[np.float64]
     image: NDArray[np.float64]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, with the inverse, which may be the model's own."""
+        return int(self.inverse.numel() * self.inverse.element_size() + self.probe.nbytes + self.image.nbytes)
+
 
 @dataclass(frozen=True)
 class Ease:

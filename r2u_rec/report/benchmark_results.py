@@ -29,6 +29,7 @@ def write_benchmark(
     columns: Sequence[str],
     split_hashes: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    beside: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes `folder`/`name`.json and returns its path; versions and the kind of machine are added.
 
@@ -44,6 +45,7 @@ def write_benchmark(
         columns: figures of the table, as in `tabulate`.
         split_hashes: name of a part -> hash of its ids.
         notes: what a reader must know: what was not reached, what was tried.
+        beside: anything else that the file keeps, under keys of its own.
 
     Raises:
         ValueError: no figures, or a column that no row has.
@@ -69,7 +71,7 @@ def write_benchmark(
         "table": {"by": list(by), "columns": list(columns)},
         "summary": summary,
         "figures": rows,
-    }
+    } | plain(dict(beside or {}), "beside")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     unfinished = path.with_name(path.name + ".part")

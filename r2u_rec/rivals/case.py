@@ -17,7 +17,7 @@ from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.rivals.kept import Kept
 from r2u_rec.rivals.registry import Recipe
 from r2u_rec.rivals.world import World
-from r2u_rec.unlearn.scaled import Scaled
+from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
 
 LONGEST = 3.0
 
@@ -67,7 +67,9 @@ class Case:
 
     def gradient_trainer(self, strategy: Any = None) -> GradientTrainer:
         """Returns the recommender's loop with the step of `strategy`, without a cache: for methods that go on from models."""
-        return GradientTrainer(self.training, progress=False) if strategy is None else GradientTrainer(self.training, strategy, progress=False)
+        return (
+            GradientTrainer(self.training, progress=False) if strategy is None else GradientTrainer(self.training, strategy, progress=False)
+        )
 
     def trainer(self, way: str = "standard", strategy: Any = None) -> Trainer:
         """Returns how the recommender is trained, with the strategy of a way to train; models are kept on disk and shared.
@@ -96,6 +98,10 @@ class Case:
     def scaled(self, unlearner: Any, length: Any = "canaries") -> Any:
         """Returns the edit, carried as far as canaries say, or as a number says."""
         return Scaled(unlearner, self.rule() if length == "canaries" else float(length))
+
+    def scaled_tuner(self, tuner: Any, length: Any = "canaries") -> Any:
+        """Returns the edit that reads what remains, carried as far as canaries say, or as a number says."""
+        return ScaledTuner(tuner, self.rule() if length == "canaries" else float(length))
 
     def revocable_ids(self, records: Any) -> Any:
         """Returns the ids of what revocable users have in `records`."""

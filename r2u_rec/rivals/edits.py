@@ -83,10 +83,25 @@ def _newton(case: Case, options: Mapping[str, Any]) -> Built:
 
 SYSTEMS = (
     System("ascent", "ascent", "Ready2Unlearn, Section 3.1, the paper's operator", "edit", "request", STEPS, _ascent, ASCENT),
-    System("ascent_bounded", "ascent, bounded", "ours: no loss counts beyond a level", "edit", "request", STEPS, _bounded, {**ASCENT, "bound_level": 1.0}),
+    System(
+        "ascent_bounded",
+        "ascent, bounded",
+        "ours: no loss counts beyond a level",
+        "edit",
+        "request",
+        STEPS,
+        _bounded,
+        {**ASCENT, "bound_level": 1.0},
+    ),
     System("npo", "NPO", "Zhang et al. 2024, negative preference", "edit", "request", STEPS, _npo, {**ASCENT, "beta": 1.0}),
     System(
-        "newton", "Newton, item blocks", "ours: down-dated Newton step a row", "edit", "request", frozenset({"contacts"}), _newton,
+        "newton",
+        "Newton, item blocks",
+        "ours: down-dated Newton step a row",
+        "edit",
+        "request",
+        frozenset({"contacts"}),
+        _newton,
         {"length": "canaries", "damping": 0.1, "n_draws": 32},
     ),
-)  # fmt: skip
+)

@@ -174,7 +174,8 @@ def place_labels(axes: Axes, lines: Sequence[Line], others: Sequence[Line], star
     for line, point, boxes, there in zip(lines, at, candidates, chosen, strict=True):
         assert there is not None
         _write(axes, line, point, boxes[there])
-        out.append(tuple(map(float, boxes[there])))
+        x0, y0, x1, y1 = map(float, boxes[there])
+        out.append((x0, y0, x1, y1))
     return out
 
 
@@ -214,7 +215,7 @@ def _alone(boxes: NDArray[np.float64], point: NDArray[np.float64], points: NDArr
     px, py = points[:, 0][:, None], points[:, 1][:, None]
     under = ((px > x0 - 4) & (px < x1 + 4) & (py > y0 - 4) & (py < y1 + 4)).sum(axis=0)
     outside = sum(np.maximum(over, 0) for over in (frame[0] - x0, x1 - frame[2], frame[1] - y0, y1 - frame[3]))
-    return gap + 60.0 * under + 80.0 * outside
+    return np.asarray(gap + 60.0 * under + 80.0 * outside)
 
 
 def _shared(boxes: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -241,4 +242,4 @@ def _crossed(
     through = ((steps > other[:2]) & (steps < other[2:])).all(axis=2).any(axis=0)
     back = other_point + np.linspace(0.1, 1, 8)[:, None, None] * (end - other_point)  # (8, 1, 2)
     under = ((back > boxes[:, :2]) & (back < boxes[:, 2:])).all(axis=2).any(axis=0)
-    return meets.astype(float) + through + under
+    return np.asarray(meets.astype(float) + through + under)

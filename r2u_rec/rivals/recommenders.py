@@ -7,7 +7,7 @@ from typing import Any
 
 from r2u_rec.core.training import Training
 from r2u_rec.recsys.task import Build, RankingTask, lightgcn, matrix_factorization
-from r2u_rec.rivals.fit_of import FitOf
+from r2u_rec.rivals.fit_of import Attaching, FitOf
 from r2u_rec.rivals.registry import Recipe, Recommender
 
 GRADIENT = frozenset({"steps", "losses", "contacts", "fold-in"})
@@ -37,7 +37,7 @@ def _lightgcn(settings: Mapping[str, Any]) -> Recipe:
 def _ease(settings: Mapping[str, Any]) -> Recipe:
     from r2u_rec.recsys.ease import Ease
 
-    return Recipe(None, trainer=FitOf(Ease(**settings)))
+    return Recipe(Attaching(), trainer=FitOf(Ease(**settings)))
 
 
 RECOMMENDERS = (

@@ -32,9 +32,14 @@ def _rows_deleted(case: Case, options: Mapping[str, Any]) -> Built:
 
 
 SYSTEMS = (
-    System("retrain", "retrained", "the reference: another training on what remains", "reference", "retained", frozenset({"steps"}), _retrained),
+    System("retrain", "retrained", "the reference: another training on what remains", "reference", "retained", frozenset(), _retrained),
     System(
-        "rows_deleted", "rows deleted", "what most services do: the user's own row and edges go, nothing else", "reference", "request",
-        frozenset({"steps"}), _rows_deleted,
+        "rows_deleted",
+        "rows deleted",
+        "what most services do: the user's own row and edges go, nothing else",
+        "reference",
+        "request",
+        frozenset(),
+        _rows_deleted,
     ),
-)  # fmt: skip
+)

@@ -165,7 +165,9 @@ def _gathered(group: str, kind: type[T], constant: str) -> dict[str, T]:
     for point in entry_points(group=group):
         each = point.load()
         if not isinstance(each, kind):
-            raise SettingsError(f"entry point {point.name} of {group} is {point.value}, a {type(each).__name__}: it must be a {kind.__name__}")
+            raise SettingsError(
+                f"entry point {point.name} of {group} is {point.value}, a {type(each).__name__}: it must be a {kind.__name__}"
+            )
         if each.name in found:
             raise SettingsError(f"entry point {point.name} of {group} brings a second {each.name!r}: give it a name of its own")
         found[each.name] = each

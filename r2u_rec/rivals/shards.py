@@ -1,3 +1,66 @@
-"""To come."""
+"""Systems that train in shards, and train again only those that a request touches."""
 
-SYSTEMS = ()
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from r2u_rec.recsys.grapheraser import grapheraser
+from r2u_rec.recsys.receraser import receraser
+from r2u_rec.recsys.sharding import ByUser, served
+from r2u_rec.recsys.ultrare import ultrare
+from r2u_rec.rivals.case import Case
+from r2u_rec.rivals.registry import Built, System
+from r2u_rec.unlearn.sharded import Sharded
+
+NEEDS = frozenset({"steps", "losses", "tables"})
+
+
+def _sisa(case: Case, options: Mapping[str, Any]) -> Built:
+    aggregate = served(options["combine"], fold_all=options["fold_all"])
+    return Built(Sharded(case.gradient_trainer(), ByUser(), aggregate, shards=options["shards"], slices=options["slices"]))
+
+
+def _learned(make: Callable[..., Sharded]) -> Callable[[Case, Mapping[str, Any]], Built]:
+    """Returns the builder of a system whose partition is learned from vectors that the recommender's own training gives."""
+
+    def build(case: Case, options: Mapping[str, Any]) -> Built:
+        return Built(make(case.gradient_trainer(), case.task, shards=options["shards"], by=options["by"], pretrain=case.trainer()))
+
+    return build
+
+
+SISA = {"shards": 5, "slices": 1, "combine": "mean", "fold_all": True}
+SYSTEMS = (
+    System("sisa", "SISA", "Bourtoule et al. 2021, users dealt by a keyed hash", "shards", "retained", NEEDS, _sisa, SISA),
+    System(
+        "receraser",
+        "RecEraser",
+        "Chen et al. 2022, balanced partition and attention",
+        "shards",
+        "retained",
+        NEEDS,
+        _learned(receraser),
+        {"shards": 5, "by": "user"},
+    ),
+    System(
+        "ultrare",
+        "UltraRE",
+        "Li et al. 2023, optimal transport and a simple combiner",
+        "shards",
+        "retained",
+        NEEDS,
+        _learned(ultrare),
+        {"shards": 5, "by": "user"},
+    ),
+    System(
+        "grapheraser",
+        "GraphEraser",
+        "Chen et al. 2022, BLPA or BEKM, learned weights",
+        "shards",
+        "retained",
+        NEEDS,
+        _learned(grapheraser),
+        {"shards": 5, "by": "blpa"},
+    ),
+)

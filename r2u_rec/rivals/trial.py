@@ -103,7 +103,7 @@ def measured(case: Case, model: Any, request: str) -> list[Row]:
     rows = []
     for group, probe in zip(("forget", "holdout"), case.world.probes(request, case.n_halves), strict=True):
         found = probe.measure(model)
-        values = {name: np.round(getattr(found, name), 6).tolist() for name in MEASURED}
+        values = {name: np.round(getattr(found, name), 9).tolist() for name in MEASURED}
         rows.append({"what": "users", "request": request, "group": group, "users": found.users.tolist(), **values})
     return rows
 

@@ -92,7 +92,9 @@ class World:
     def probes(self, request: str, n_halves: int) -> tuple[FoldInProbe, FoldInProbe]:
         """Returns the probes of those who ask and of those never trained on."""
         asked = self.requests[request]
-        forget, holdout = (FoldInProbe(self.parts.train, users, n_halves=n_halves, seed=self.seed) for users in (asked.forget, asked.holdout))
+        forget, holdout = (
+            FoldInProbe(self.parts.train, users, n_halves=n_halves, seed=self.seed) for users in (asked.forget, asked.holdout)
+        )
         return forget, holdout
 
     @cached_property
@@ -139,10 +141,13 @@ def build_world(data: str, seed: int, shares: tuple[float, ...] = (0.01, 0.05), 
     by_count = able[np.lexsort((able, train.user_counts[able]))]
     middle = np.sort(by_count[2 * n : -2 * n])
     flagged = scores >= np.median(scores[able])
-    pools = {"core": by_count[-2 * n :], "edge": by_count[: 2 * n], "revocable": middle[flagged[middle]], "not flagged": middle[~flagged[middle]]}
-    pairs = {
-        kind: matched_halves(np.sort(pool), alike[np.sort(pool)], n, rng=stream(seed, "rivals", kind)) for kind, pool in pools.items()
+    pools = {
+        "core": by_count[-2 * n :],
+        "edge": by_count[: 2 * n],
+        "revocable": middle[flagged[middle]],
+        "not flagged": middle[~flagged[middle]],
     }
+    pairs = {kind: matched_halves(np.sort(pool), alike[np.sort(pool)], n, rng=stream(seed, "rivals", kind)) for kind, pool in pools.items()}
     held = np.sort(np.concatenate([holdout for _, holdout in pairs.values()]))
     anybody = np.sort(stream(seed, "rivals", "random").choice(np.setdiff1d(able, held), size=n, replace=False))
     pairs["random"] = (anybody, _matched(anybody, held, alike))

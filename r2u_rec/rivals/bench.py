@@ -1,0 +1,94 @@
+"""Runs the benchmark: references and systems as trials that are stored as they finish, then one table, page and numbers file."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from r2u_rec.paper.progress import TrialProgress
+from r2u_rec.paper.runner import Failure, run_trials
+from r2u_rec.paper.trials import Trial, described, distinct, read_trial
+from r2u_rec.rivals.figures import Figures, figures, gathered
+from r2u_rec.rivals.preset import Preset
+from r2u_rec.rivals.registry import recommender
+from r2u_rec.rivals.summary import QUALITY, Line, lines
+from r2u_rec.rivals.trial import Spec
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run of the benchmark gave.
+
+    Attributes:
+        planned: trials in all. failures: a line each; what is missing is waited for, not failed.
+        seconds: processor-independent: the sum of the trials' wall seconds.
+    """
+
+    preset: Preset
+    figures: Figures
+    lines: list[Line]
+    planned: int
+    finished: int
+    seconds: float
+    failures: list[str]
+
+
+def run_rivals(preset: Preset, out: Path, *, jobs: int = 2) -> Found:
+    """Runs the trials that are not in `out` yet and returns all figures.
+
+    A trial that fails loses none of the others. With an extra that is not installed, its recommenders are left out and named.
+
+    Raises:
+        SettingsError: as the preset demands.
+        KeyboardInterrupt: on Ctrl-C; what has finished is kept.
+    """
+    absent = missing_extras(preset)
+    specs = [spec for spec in preset.references(out) + preset.runs(out) if spec["model"] not in absent]
+    planned = distinct(specs)
+    stored = {key: trial for key in planned if (trial := read_trial(out, key)) is not None}
+    failures = [f"{model} was left out: {why}" for model, why in absent.items()]
+    with TrialProgress(planned, stored, jobs) as progress:
+        try:
+            waiting: dict[str, Spec] = {key: spec for key, spec in planned.items() if key not in stored}
+            with closing(run_trials(waiting, out, jobs=jobs)) as outcomes:
+                for key, outcome in outcomes:
+                    progress.ended(key, outcome)
+                    if isinstance(outcome, Trial):
+                        stored[key] = outcome
+                    else:
+                        failures.append(_failed(outcome))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"stopped; {len(stored)} of {len(planned)} trials are kept in {out}: the same command goes on from there"
+            ) from None
+    return found(preset, [stored[key] for key in planned if key in stored], len(planned), failures)
+
+
+def found(preset: Preset, trials: list[Trial], planned: int, failures: list[str]) -> Found:
+    """Returns what finished trials come to."""
+    all_figures = figures(trials)
+    before: dict[tuple[str, str], list[float]] = {}
+    for (model, system, _), fit in gathered(trials).fits.items():
+        before.setdefault((model, system), []).append(fit[QUALITY])
+    means = {key: sum(values) / len(values) for key, values in before.items()}
+    judged = lines(all_figures.rows, all_figures.verdicts, means)
+    seconds = sum(trial.seconds for trial in trials)
+    return Found(preset, all_figures, judged, planned, len(trials), seconds, failures + all_figures.failed)
+
+
+def missing_extras(preset: Preset) -> dict[str, str]:
+    """Returns recommender -> why it cannot run here, for those whose optional dependencies are not installed."""
+    from importlib.util import find_spec
+
+    out = {}
+    for name in preset.models:
+        extra = recommender(name).extra
+        if extra is not None and find_spec(extra) is None:
+            out[name] = f"{extra} is not installed; pip install 'r2u-rec[{extra}]'"
+    return out
+
+
+def _failed(failure: Failure) -> str:
+    system = failure.spec.get("system", "a retrained reference")
+    return f"{described(failure.spec)}, {system}: {failure.error}; {failure.remedy}"
