@@ -35,14 +35,16 @@ class Federated:
     Attributes:
         rounds: in which clients train. client_share: of the clients with records that take part in a round, in (0, 1].
         local_epochs: steps of a client in a round, each over all of its records.
-        lr: length of the steps on item rows. user_lr: on the client's own vector. Both fall linearly to 0 over the rounds.
+        lr: of plain gradient steps on item rows, whose gradients are summed over a client's records: a row changes by as much as the
+            client meets it. user_lr: of Adam on the client's own vector. Both fall linearly to 0 over the rounds.
         negative_share: negatives that a client draws for a round, for each of its records; its records share them.
         pool_share: of all items that make each half of the pool of semi-hard negatives; 1 draws uniformly.
         aggregate: what the server adds to an item row from n clients that changed it: the "sum" of their changes, their "mean", or
             the sum divided by the "root" of n.
 
-    Source: FRU's federated training (WSDM 2023: 200 rounds of 10 % of the clients, beta = .5 for `negative_share`); local steps by Adam
-        whose moments begin anew in each round, the linear decay and the aggregate are ours, chosen on the validation part of ml-100k.
+    Source: FRU's federated training (WSDM 2023: 200 rounds of 10 % of the clients, beta = .5 for `negative_share`). The client's
+        optimisers (Adam's moments begin anew in each round), the linear decay and the aggregate are ours, chosen on the validation part of
+        ml-100k.
     """
 
     rounds: int = 200
@@ -197,16 +199,17 @@ def trained_locally_(
     item = torch.from_numpy(copies % n_items)
     local = LocalTables(users[rows], items[item])  # indexing copies
     left = 1 - t / settings.rounds
-    groups = [{"params": [local.users], "lr": settings.user_lr * left}, {"params": [local.items], "lr": settings.lr * left}]
-    optimizer = torch.optim.Adam(groups)
+    by_adam = torch.optim.Adam([local.users], lr=settings.user_lr * left)
+    by_gradient = torch.optim.SGD([local.items], lr=settings.lr * left)
     batch_users = torch.from_numpy(owner)
     for _ in range(settings.local_epochs if epochs is None else epochs):
         chosen = first[:, None] + (rng.random((len(owner), task.n_negatives)) * drawn[:, None]).astype(np.int64)
         batch = RankingBatch(batch_users, torch.from_numpy(np.concatenate([positives[:, None], negatives[chosen]], 1)))
         losses, penalties = task.objective(local, batch)
-        optimizer.zero_grad(set_to_none=True)
+        local.zero_grad(set_to_none=True)
         (losses + penalties).sum().backward()
-        optimizer.step()
+        by_adam.step()
+        by_gradient.step()
     change = local.items.detach() - items[item]
     if not (torch.isfinite(change).all() and torch.isfinite(local.users).all()):
         raise DivergenceError(

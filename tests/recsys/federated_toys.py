@@ -12,7 +12,7 @@ from r2u_rec.recsys.task import RankingTask, matrix_factorization
 
 N_USERS, N_ITEMS = 16, 20
 TASK = RankingTask(matrix_factorization(4), "bpr", reg=0.02)
-SMALL = Federated(rounds=30, client_share=0.5, local_epochs=4, lr=0.1, user_lr=0.1, pool_share=1.0)
+SMALL = Federated(rounds=30, client_share=0.5, local_epochs=4, lr=0.2, user_lr=0.1, pool_share=1.0)
 
 
 def two_tastes(seed: int = 0) -> InteractionLog:
