@@ -1,14 +1,13 @@
 """The suite of recommenders: every model answers alike, on the checkerboard whose right answer is known.
 
-Who takes it stands in `conformance/models_*.py`: each file has `MODELS`, name -> callable(log, seed) -> Fitted, and may have `IMPERSONAL`, the
-names of those that answer everybody alike. What a saved model needs to be loaded: a fresh one of the same kind, its state dict, and
+Who takes it stands in `conformance/models_*.py`: each file has `MODELS`, name -> callable(log, seed) -> Fitted, and may have `IMPERSONAL`,
+the names of those that answer everybody alike. What a saved model needs to be loaded: a fresh one of the same kind, its state dict, and
 `stand_on` the records, which is what `RankingTask.attach` does (histories and graphs are in the records, never in the state dict).
 """
 
 from __future__ import annotations
 
 import copy
-import threading
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -42,6 +41,12 @@ def fitted(name: str) -> Any:
 
 def state(model: Any) -> bytes:
     return b"".join(value.contiguous().numpy().tobytes() for value in model.state_dict().values())
+
+
+def globals_now() -> tuple[Any, ...]:
+    """The state that a model must leave as it found it: torch's and numpy's own randomness, and the number of threads."""
+    numpys = np.random.get_state()[1].tobytes()  # noqa: NPY002
+    return torch.random.get_rng_state().numpy().tobytes(), numpys, torch.get_num_threads()
 
 
 def close(found: Any, wanted: Any) -> None:
@@ -177,9 +182,7 @@ def test_standing_on_the_same_records_again_changes_nothing(name):
 
 @every
 def test_the_same_seed_gives_the_same_bytes_and_nothing_global_is_changed(name):
-    before = torch.random.get_rng_state(), np.random.get_state()[1].tobytes(), torch.get_num_threads(), threading.active_count()
+    before = globals_now()
     again = MODELS[name](LOG, 0).model
     assert state(again) == state(fitted(name).model)
-    after = torch.random.get_rng_state(), np.random.get_state()[1].tobytes(), torch.get_num_threads(), threading.active_count()
-    assert torch.equal(before[0], after[0])
-    assert before[1:] == after[1:]
+    assert globals_now() == before

@@ -21,15 +21,15 @@ from r2u_rec.rng import stream
 class ImplicitBprTrainer:
     """Fits factors by sampled pairs with implicit's compiled loop, on one thread; a `core.trainer.Trainer`.
 
-    The result is a `MatrixFactorization` of embedding_dim + 1 columns: the last of an item is its bias, that of a user 1. Its `fold_in` treats
-    the bias as any other column. Nothing in the library goes on from a trained model, so that erasing is training again
+    The result is a `MatrixFactorization` of embedding_dim + 1 columns: the last of an item is its bias, that of a user 1. Its `fold_in`
+    treats the bias as any other column. Nothing in the library goes on from a trained model, so that erasing is training again
     (`unlearn.retrain.Retrain`); the task is asked for nothing but `attach`, and None will do.
 
     The same seed gives the same bytes. Equal numbers of users and items start from equal factors; which pairs are sampled depends on the
     records.
 
-    The defaults were chosen on the validation part of ml-100k, where it stays far below this package's own BPR, whose negatives are uniform:
-    larger steps or more of them rank worse.
+    The defaults were chosen on the validation part of ml-100k, where larger steps or more of them rank worse. It stays far below this
+    package's own BPR there, whose negatives are uniform.
 
     Attributes:
         embedding_dim: d, >= 1. lr, reg: of the stochastic steps, reg on every vector that a step touches.

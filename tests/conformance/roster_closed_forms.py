@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from roster import Watched
+from roster import TRAINERS, Watched
 
 from r2u_rec.core.protocols import Method
 from r2u_rec.recsys.als import AlsTrainer
+from r2u_rec.recsys.alt_eraser import AltEraser
 from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
 from r2u_rec.recsys.item_knn import ItemKnn
 from r2u_rec.recsys.unlearn_als import UnlearnAls
@@ -19,6 +20,7 @@ METHODS: dict[str, Method] = {
     "item knn, shrunk": ItemKnn(3, 2.0),
     "unlearn-als": UnlearnAls(ALS, n_sweeps=2),
     "unlearn-als, rows alone": UnlearnAls(ALS, n_sweeps=0),
+    "alt-eraser": AltEraser(TRAINERS["standard"], n_rounds=2),
     "retrain als": Retrain(ALS),
     "retrain implicit bpr": Retrain(BPR),
 }
@@ -27,6 +29,9 @@ PAIRS = [
     ("item knn, shrunk", "none"),
     ("unlearn-als", "factors"),
     ("unlearn-als, rows alone", "none"),
+    ("alt-eraser", "MF, BPR"),
+    ("alt-eraser", "MF, BCE"),
+    ("alt-eraser", "LightGCN"),
     ("retrain als", "factors"),
     ("retrain implicit bpr", "factors"),
 ]
