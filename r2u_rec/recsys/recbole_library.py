@@ -38,20 +38,30 @@ def needed(module: str) -> Any:
 
 @contextmanager
 def contained(seed: int) -> Iterator[None]:
-    """Runs code of the library: it draws from the global generators, which are seeded inside and come back as they were.
+    """Runs code of the library that draws from the global generators: they are seeded inside, and come back as they were.
 
-    The same seed gives the same bytes. Its warnings and what it logs below the level of errors are not shown.
+    The same seed gives the same bytes.
     """
-    python, drawn, disabled = random.getstate(), np.random.get_state(), logging.root.manager.disable  # noqa: NPY002  (what it draws from)
-    with torch.random.fork_rng([]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    python, drawn = random.getstate(), np.random.get_state()  # noqa: NPY002  (what the library draws from)
+    with torch.random.fork_rng([]):
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
         torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which queues a call for CUDA each time
-        logging.disable(logging.WARNING)
         try:
             yield
         finally:
             random.setstate(python)
             np.random.set_state(drawn)  # noqa: NPY002
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Shows no warnings, and no log lines below the level of errors: the library writes both to the root of all loggers."""
+    disabled = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
             logging.disable(disabled)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError
 from r2u_rec.recsys.recbole_feed import interaction_of, summed
-from r2u_rec.recsys.recbole_library import contained, needed
+from r2u_rec.recsys.recbole_library import contained, needed, quiet
 from r2u_rec.recsys.recbole_records import ITEM, USER, indices
 from r2u_rec.recsys.recbole_traits import Traits, build, forget_caches_, traits_of
 from r2u_rec.rng import stream
@@ -58,7 +58,7 @@ class RecBoleModel(nn.Module):
         if not mode:
             return super().train(False)
         self.passes += 1
-        with contained(int(stream(self.seed, "recbole views", self.passes).integers(2**31))):
+        with quiet(), contained(int(stream(self.seed, "recbole views", self.passes).integers(2**31))):
             return super().train(True)
 
     def losses(self, users: Tensor, items: Tensor, negatives: Tensor, ratings: Tensor | None, *, seed: int) -> Tensor:
@@ -87,12 +87,13 @@ class RecBoleModel(nn.Module):
         return out
 
     def fold_in(self, histories: sparse.csr_array) -> NDArray[np.float32]:
-        """Returns (m, n_items) scores for histories (m, n_items) of people it never saw: by the model's own encoder.
+        """Returns (m, n_items) scores for histories (m, n_items) of people it never saw, by its encoder; 0 for an empty history.
 
         Raises:
             CapabilityError: the model has neither an encoder nor a table of item vectors whose products are its scores.
         """
-        if not self.traits.encodes:
+        at = np.flatnonzero(np.diff(histories.indptr))
+        if at.size and not self.traits.encodes:
             raise CapabilityError(
                 f"recbole's {self.name} cannot answer people it never saw: its scores are neither encoded from a history nor products "
                 "with a table of item vectors. Use BPR, a graph model or an autoencoder, or serve shards with served('own')"
@@ -100,11 +101,11 @@ class RecBoleModel(nn.Module):
         out = np.zeros(histories.shape, dtype=np.float32)
         size = max(1, SCORES_AT_ONCE // self.model.n_items)
         with self._scoring():
-            for start in range(0, histories.shape[0], size):
-                block = histories[start : start + size]
-                with _histories(self.model, dense(block)):
-                    padding = torch.zeros(block.shape[0], dtype=torch.int64)  # nobody's row, where an encoder has rows at all
-                    out[start : start + size] = self._ranked(padding)[:, 1:].float().numpy(force=True)
+            for start in range(0, len(at), size):
+                some = at[start : start + size]
+                with _histories(self.model, dense(histories[some])):
+                    padding = torch.zeros(len(some), dtype=torch.int64)  # nobody's row, where an encoder has rows at all
+                    out[some] = self._ranked(padding)[:, 1:].float().numpy(force=True)
         return out
 
     def rebuild(self, records: InteractionLog) -> None:
@@ -152,7 +153,7 @@ class RecBoleModel(nn.Module):
         modes = [(module, module.training) for module in self.modules()]
         forget_caches_(self.model)
         try:
-            with torch.no_grad(), contained(self.seed):
+            with torch.no_grad(), quiet(), contained(self.seed):
                 self.eval()
                 yield
         finally:

@@ -17,7 +17,7 @@ from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError
 from r2u_rec.recsys.recbole_config import config_of
 from r2u_rec.recsys.recbole_feed import Feed, feed_of, interaction_of, summed
-from r2u_rec.recsys.recbole_library import contained, needed
+from r2u_rec.recsys.recbole_library import contained, needed, quiet
 from r2u_rec.recsys.recbole_records import USER, dataset_class, indices
 from r2u_rec.recsys.recbole_repairs import EachBPR, loss_each_, model_class
 
@@ -72,7 +72,7 @@ def build(name: str, settings: dict[str, Any], n_negatives: int, records: Intera
         raise CapabilityError(f"recbole's {name} {REFUSED[name]}")
     kind = model_class(name)
     config = config_of(kind, settings, n_negatives=n_negatives)
-    with contained(seed):
+    with quiet(), contained(seed):
         model = kind(config, dataset_class()(config, records))
         model.train()  # what a model draws at the start of an epoch is there
     loss_each_(model)

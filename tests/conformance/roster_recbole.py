@@ -1,4 +1,4 @@
-"""Models of the library recbole in the conformance suite: two with tables, one with neither tables nor encoder, a batch loss, an autoencoder."""
+"""Models of the library recbole in the conformance suite: with tables, with neither tables nor encoder, with a batch loss, an encoder."""
 
 from __future__ import annotations
 
@@ -60,7 +60,6 @@ METHODS = {
     "recbole prepared + ascent": PostHoc(PREPARED, ASCENT),
     "recbole newton": PostHoc(TRAINER, BlockNewton()),
     "sharded recbole": Sharded(TRAINER, ByUser(), served(), shards=2, slices=2),
-    "sharded recbole, own": Sharded(GradientTrainer(Training(epochs=30, batch_size=72, lr=0.05)), ByUser(), served("own"), shards=2),
 }
 TASKS = {
     "recbole BPR": Watched(recbole_task("BPR", embedding_size=4)),
@@ -77,7 +76,6 @@ PAIRS = [
     ("recbole ascent", "recbole LightGCN"),
     ("recbole newton", "recbole LightGCN"),
     ("recbole ascent, slower", "recbole NeuMF"),
-    ("sharded recbole, own", "recbole NeuMF"),
     ("recbole ascent, slower", "recbole SGL"),
     ("recbole ascent, slower", "recbole MultiDAE"),
     ("sharded recbole", "recbole MultiDAE"),
