@@ -134,6 +134,11 @@ def adaptive_auc(members: Values, others: Values, *, n_folds: int = 5, n_repeats
     areas = []
     for repeat in range(n_repeats):
         for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=seed + repeat).split(features, labels):
-            values = LinearDiscriminantAnalysis().fit(features[train], labels[train]).decision_function(features[test])
+            differing = np.ptp(features[train], axis=0) > 0
+            if not differing.any():  # the few who differ are all in the fold that is left out: nothing to learn from
+                areas.append(0.5)
+                continue
+            learned = LinearDiscriminantAnalysis().fit(features[train][:, differing], labels[train])
+            values = learned.decision_function(features[test][:, differing])
             areas.append(placements(values[labels[test] == 1], values[labels[test] == 0]).mean())
     return float(np.mean(areas))

@@ -14,6 +14,7 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.unlearn.block_newton import Calibrate
 from r2u_rec.unlearn.post_hoc import Checks, Unlearner
+from r2u_rec.unlearn.tuned import Tuner
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,47 @@ class Scaled:
         """Edits in place; returns the length and the memory without the records."""
         start = values_of(model)
         inner = self.unlearner.edit_(task, model, forget, memory.inner, seed=seed)
+        stretch_(model, start, memory.length)
+        return ScaledMemory(memory.length, inner)
+
+
+@dataclass(frozen=True)
+class ScaledTuner:
+    """As `Scaled`, for an edit that reads what remains too (`unlearn.tuned`).
+
+    Attributes:
+        tuner: the edit.
+        length: a number >= 0, or a rule that sets it once at the end of training.
+    """
+
+    tuner: Tuner
+    length: float | Calibrate = 1.0
+
+    def __post_init__(self) -> None:
+        if not callable(self.length) and not self.length >= 0:
+            raise SettingsError(f"length must be >= 0, got {self.length}")
+
+    def check(self, task: Any) -> None:
+        """Asks the edit whether the task offers what it needs."""
+        if isinstance(self.tuner, Checks):
+            self.tuner.check(task)
+
+    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> ScaledMemory:
+        """Returns the length that the rule finds, and what the edit keeps."""
+        inner = self.tuner.remember(task, model, records, seed=seed)
+
+        def edited(ids: Ids) -> nn.Module:
+            moved = copy.deepcopy(model)
+            self.tuner.edit_(task, moved, records.keep(ids), records.drop(ids), inner, seed=seed)
+            task.attach(moved, records)  # the edit may have attached it to what it was told remains
+            return moved
+
+        return ScaledMemory(length_of(self.length, task, model, records, edited), inner)
+
+    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: ScaledMemory, *, seed: int) -> ScaledMemory:
+        """Edits in place; returns the length and the memory without the records."""
+        start = values_of(model)
+        inner = self.tuner.edit_(task, model, forget, left, memory.inner, seed=seed)
         stretch_(model, start, memory.length)
         return ScaledMemory(memory.length, inner)
 

@@ -115,3 +115,10 @@ def test_too_few_users_are_refused():
         auc(np.zeros(1), np.zeros(3))
     with pytest.raises(ValueError, match="needs 5 users on each side, got 4 and 9"):
         adaptive_auc(np.zeros((4, 2)), np.zeros((9, 2)))
+
+
+def test_an_attacker_who_has_nobody_to_learn_from_guesses():
+    """One of forty differs: in four of five folds he can be learned from, in the fold that holds him he cannot."""
+    members, others = np.zeros((20, 2)), np.zeros((20, 2))
+    members[3] = 1.0
+    assert 0.5 <= adaptive_auc(members, others) <= 0.6

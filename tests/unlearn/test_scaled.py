@@ -13,7 +13,9 @@ from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
-from r2u_rec.unlearn.scaled import Scaled
+from r2u_rec.unlearn.retain_regularised import RetainRegularised
+from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
+from r2u_rec.unlearn.tuned import Tuned
 
 TASK, LOG = Regress(), measurements()
 IDS = LOG.ids[3:9]
@@ -48,6 +50,26 @@ def test_a_rule_sees_copies_edited_to_the_length_it_asks_for_and_its_answer_is_k
     assert out.memory.length == 0.5
     torch.testing.assert_close(asked[0.0], asked["model"])
     torch.testing.assert_close(asked[2.0] - asked["model"], 2 * (asked[1.0] - asked["model"]))
+
+
+def test_an_edit_that_reads_what_remains_is_scaled_alike():
+    tuner, asked = RetainRegularised(GradientAscent(steps=3, lr=0.01)), {}
+
+    def rule(task, model, records, erase):
+        asked.update({length: erase(IDS, length).rows.detach().clone() for length in (0.0, 1.0)})
+        return 2.5
+
+    found = {}
+    for name, each in (("plain", tuner), ("scaled", ScaledTuner(tuner, rule)), ("none", ScaledTuner(tuner, 0.0))):
+        method = Tuned(Solver(), each)
+        found[name] = method.forget(TASK, method.fit(TASK, LOG, seed=0), IDS, seed=0).model.rows
+    start = Solver().train(TASK, LOG, seed=0).rows
+    torch.testing.assert_close(found["none"], start)
+    torch.testing.assert_close(found["scaled"] - start, 2.5 * (found["plain"] - start))
+    torch.testing.assert_close(asked[0.0], start)
+    torch.testing.assert_close(asked[1.0], found["plain"])
+    with pytest.raises(SettingsError, match=r"length must be >= 0, got -1"):
+        ScaledTuner(tuner, -1)
 
 
 def test_what_the_operator_keeps_is_down_dated():
