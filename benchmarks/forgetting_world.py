@@ -42,10 +42,10 @@ class World:
         return float(ranking_metrics(rank(model, self.seen, users, 20), self.test, users, (20,)).mean()["NDCG@20"])
 
 
-def build_world(dataset: str, seed: int, s: dict[str, Any], part: str = "test") -> World:
-    """Draws split and cohorts; part "validation" is for choosing settings."""
+def build_world(dataset: str, seed: int, s: dict[str, Any], part: str = "test", *, split: Any = random_per_user) -> World:
+    """Draws split and cohorts; part "validation" is for choosing settings, `split` (log, seed=) -> parts."""
     log = load_dataset(dataset)
-    parts = random_per_user(log, seed=seed)
+    parts = split(log, seed=seed)
     train = parts.train
     scores = blend(
         train, categories="class" if "class" in (train.item_info.columns if train.item_info is not None else []) else None, seed=seed
