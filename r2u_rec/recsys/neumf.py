@@ -20,6 +20,9 @@ CHUNK_HISTORIES = 64
 FOLD_IN_OTHERS = 200
 """Items outside a history that stand for the catalogue in its fit, about."""
 
+STEP_LENGTHS = (1.0, 0.5, 0.2, 0.0)
+"""Of a step of that fit the best of these is taken, so that it never climbs."""
+
 
 class NeuMF(nn.Module):
     """Scores a pair by w . [p_1 * q_1, network(p_2, q_2)], where a row holds both vectors: p = [p_1, p_2], q = [q_1, q_2].
@@ -88,7 +91,7 @@ class NeuMF(nn.Module):
         """Returns (m, n_items) scores for histories (m, n_items) of people the model need not know, by a row fitted to each.
 
         A row minimises the cross-entropy of 1 on the history and, with the same weight in all, of 0 on every so many items of the catalogue
-        outside it, plus reg / 2 * |p|^2, by `steps` Gauss-Newton steps from zero on the frozen model. An empty history scores 0.
+        outside it, plus reg / 2 * |p|^2, by `steps` safeguarded Gauss-Newton steps from zero on the frozen model. An empty history scores 0.
         """
         lengths = np.diff(histories.indptr)
         rows = torch.zeros(len(lengths), self.user_embedding.weight.shape[1])
@@ -123,8 +126,16 @@ class NeuMF(nn.Module):
             gradient = torch.einsum("mk,mkd->md", w * (share - label), slopes) + reg * p
             curvature = torch.einsum("mkd,mke->mde", slopes * (w * share * (1 - share)).unsqueeze(2), slopes)
             curvature.diagonal(dim1=1, dim2=2).add_(reg)
-            p = p - torch.linalg.solve(curvature, gradient.unsqueeze(2)).squeeze(2)
+            move = torch.linalg.solve(curvature, gradient.unsqueeze(2)).squeeze(2)
+            tried = torch.stack([p - length * move for length in STEP_LENGTHS])  # (t, m, 2 d)
+            values = torch.stack([self._misfit(each, q, w, label, reg) for each in tried])  # (t, m)
+            p = tried[values.argmin(0), torch.arange(len(p))]
         return p
+
+    def _misfit(self, p: Tensor, q: Tensor, weight: Tensor, label: Tensor, reg: float) -> Tensor:
+        """Returns (m,) what `fold_in` minimises."""
+        losses = F.binary_cross_entropy_with_logits(self.score_rows(p.unsqueeze(1), q), label, weight=weight, reduction="none")
+        return losses.sum(1) + reg / 2 * p.square().sum(1)
 
     @torch.no_grad()
     def forget_rows_(self, users: NDArray[Any]) -> None:
