@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.step import objective, to_device
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.ids import Ids
@@ -114,9 +113,9 @@ class UnlearningLayers:
         model.eval()
         augmented = None
         if self.push > 0:
-            augmented = Student(model, names, self.rank, stream(seed, "layers", "augmented"))
+            augmented = Student(model, names, self.rank, self.lr, stream(seed, "layers", "augmented"))
             self._train(task, model, augmented, None, forget, None, seed=seed)
-        student = Student(model, names, self.rank, stream(seed, "layers", "student"))
+        student = Student(model, names, self.rank, self.lr, stream(seed, "layers", "student"))
         self._train(task, model, student, augmented, forget, left, seed=seed)
         new = student.trained(lambda m: self._pass(task, m, forget, seed=seed))
         fused = {name: fuse([memory.layers[name], layer]) if name in memory.layers else layer for name, layer in new.items()}
@@ -127,7 +126,6 @@ class UnlearningLayers:
         self, task: Any, teacher: nn.Module, student: Student, augmented: Student | None, forget: Any, left: Any, *, seed: int
     ) -> None:
         """Trains the student's layers; with `left` None, on the forget records' own objective (augmented)."""
-        optimizer = RowwiseAdam(student.parameters(), lr=self.lr)
         part = "augmented" if left is None else "student"
         for step in range(self.steps):
             rng = stream(seed, "layers", part, "step", step)
@@ -147,9 +145,7 @@ class UnlearningLayers:
                 raise DivergenceError(
                     f"the objective of the {part} layers is {float(loss.detach())} at step {step} (lr {self.lr:g}): lower lr or push"
                 )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            student.step(loss)
 
     @torch.no_grad()
     def _target(self, task: Any, teacher: nn.Module, augmented: Student | None, batch: Any) -> Tensor:

@@ -6,63 +6,76 @@ import copy
 import fnmatch
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
+from r2u_rec.core.rowwise import RowwiseAdam, touched_rows
 from r2u_rec.errors import SettingsError
 from r2u_rec.unlearn.unlearning_layers_fusion import Layer
 
 
-class LowRank(nn.Module):
-    """Adds left @ right to a weight; zero at first, so that a fresh layer changes nothing.
+@dataclass(frozen=True)
+class LowRank:
+    """A trainable addition left @ right to a weight; zero at first, so that a fresh layer changes nothing.
 
-    Args:
-        shape: (n, d) of the weight.
-        rank: columns of left (n, rank) and rows of right (rank, d), at most min(n, d).
+    Attributes:
+        frozen: (n, d) the weight that it adds to. left: (n, rank). right: (rank, d).
     """
 
-    def __init__(self, shape: tuple[int, int], rank: int, *, rng: np.random.Generator, dtype: torch.dtype, device: torch.device) -> None:
-        super().__init__()
-        rank = min(rank, *shape)
-        right = rng.standard_normal((rank, shape[1])) / np.sqrt(rank)
-        self.left = nn.Parameter(torch.zeros(shape[0], rank, dtype=dtype, device=device))
-        self.right = nn.Parameter(torch.from_numpy(right).to(device, dtype))
+    frozen: Tensor
+    left: Tensor
+    right: Tensor
 
     def delta(self) -> Tensor:
+        """Returns (n, d) what is added."""
         return self.left @ self.right
 
-    def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.delta()
+    def set_gradients_(self, grad: Tensor) -> None:
+        """Turns the gradient of the weight, dense or sparse, into that of both factors by the chain rule."""
+        if grad.is_sparse:
+            rows, values = touched_rows(grad)
+            self.left.grad = torch.zeros_like(self.left).index_add_(0, rows, values @ self.right.T)
+            self.right.grad = self.left[rows].T @ values
+        else:
+            self.left.grad, self.right.grad = grad @ self.right.T, self.left.T @ grad
 
 
 class Student:
-    """A copy of `model` that gives the task's losses, of which only the layers train.
+    """A copy of `model` in which only low-rank layers on chosen weights train.
+
+    The weights stay ordinary parameters of an ordinary model, whose values are set to frozen + left @ right after each step, so that
+    nothing that reads them need know of layers.
 
     Attributes:
         model: the copy, in eval mode. layers: by the name of the weight that each adds to.
     """
 
-    def __init__(self, model: nn.Module, names: list[str], rank: int, rng: np.random.Generator) -> None:
+    def __init__(self, model: nn.Module, names: list[str], rank: int, lr: float, rng: np.random.Generator) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.weights = {name: self.model.get_parameter(name).requires_grad_() for name in names}
         self.layers: dict[str, LowRank] = {}
-        self._modules: dict[str, tuple[nn.Module, str]] = {}
-        for part in self.model.modules():
-            if getattr(part, "sparse", None) is True:
-                part.sparse = False  # type: ignore[assignment]  # the gradient goes on to both factors, which a sparse one cannot
-        for name in names:
-            path, _, attribute = name.rpartition(".")
-            module, weight = self.model.get_submodule(path), self.model.get_parameter(name)
-            layer = LowRank((weight.shape[0], weight.shape[1]), rank, rng=rng, dtype=weight.dtype, device=weight.device)
-            parametrize.register_parametrization(module, attribute, layer)
-            self.layers[name], self._modules[name] = layer, (module, attribute)
+        for name, weight in self.weights.items():
+            n, d = weight.shape
+            r = min(rank, n, d)
+            right = torch.from_numpy(rng.standard_normal((r, d)) / np.sqrt(r)).to(weight)
+            self.layers[name] = LowRank(weight.detach().clone(), torch.zeros(n, r).to(weight), right)
+        self.optimizer = RowwiseAdam([part for layer in self.layers.values() for part in (layer.left, layer.right)], lr=lr)
 
-    def parameters(self) -> list[nn.Parameter]:
-        """Returns what trains: the factors of every layer."""
-        return [p for layer in self.layers.values() for p in layer.parameters()]
+    def step(self, loss: Tensor) -> None:
+        """Moves the layers by one step of Adam down the loss, and the weights with them."""
+        gradients = torch.autograd.grad(loss, list(self.weights.values()), allow_unused=True)
+        with torch.no_grad():
+            for layer, grad in zip(self.layers.values(), gradients, strict=True):
+                if grad is not None:
+                    layer.set_gradients_(grad)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            for weight, layer in zip(self.weights.values(), self.layers.values(), strict=True):
+                torch.add(layer.frozen, layer.delta(), out=weight)
 
     def trained(self, passes: Callable[[nn.Module], None]) -> dict[str, Layer]:
         """Returns the layers with the features that they meet while `passes` runs the model.
@@ -70,7 +83,7 @@ class Student:
         A weight whose module is never called, since something else reads it (a bare table, a projection inside attention), counts each
         row that it changes as met once.
         """
-        deltas = {name: layer.delta().detach().clone() for name, layer in self.layers.items()}
+        deltas = {name: layer.delta() for name, layer in self.layers.items()}
         met: dict[str, Tensor] = {}
         with self._watched(met), torch.no_grad():
             passes(self.model)
@@ -92,7 +105,9 @@ class Student:
             return note
 
         handles = []
-        for name, (module, attribute) in self._modules.items():
+        for name in self.layers:
+            path, _, attribute = name.rpartition(".")
+            module = self.model.get_submodule(path)
             if (isinstance(module, nn.Embedding | nn.Linear) and attribute == "weight") or attribute == "in_proj_weight":
                 handles.append(module.register_forward_pre_hook(hook(name, len(self.layers[name].left))))
         try:

@@ -16,7 +16,7 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.unlearn.tuned import Tuned
 from r2u_rec.unlearn.unlearning_layers import LayersMemory, UnlearningLayers, coin_divergence, log_odds
-from r2u_rec.unlearn.unlearning_layers_student import Student, weights_of
+from r2u_rec.unlearn.unlearning_layers_student import LowRank, Student, weights_of
 
 RECORDS = sequences()
 ODD, EVEN = RECORDS.ids[:8], RECORDS.ids[8:]
@@ -94,17 +94,35 @@ def test_a_second_request_trains_from_the_frozen_model_and_is_fused():
 
 def test_a_fresh_student_is_the_model_and_only_its_layers_train():
     model = fitted().model
-    student = Student(model, weights_of(model, None), 3, np.random.default_rng(0))
+    student = Student(model, ["embedding.weight", "head.weight"], 3, 0.1, np.random.default_rng(0))
     batch = Classify().batch(RECORDS, RECORDS.ids, rng=np.random.default_rng(0))
-    torch.testing.assert_close(Classify().losses(student.model, batch), Classify().losses(model, batch), atol=1e-6, rtol=0)
-    trains = {name for name, p in student.model.named_parameters() if p.requires_grad}
-    assert {name.rpartition(".")[2] for name in trains} == {"left", "right"}
-    assert len(trains) == 2 * len(weights_of(model, None)) == len(student.parameters())
+    assert torch.equal(Classify().losses(student.model, batch), Classify().losses(model, batch))
+    student.step(Classify().losses(student.model, batch).mean())
+    for name, p in student.model.named_parameters():
+        changed = not torch.equal(p, model.get_parameter(name))
+        assert changed == (name in student.layers)
+        assert p.grad is None
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_factors_follow_the_gradient_of_their_product(sparse):
+    rng = np.random.default_rng(0)
+    frozen, left, right, factor = (torch.from_numpy(rng.normal(size=shape)) for shape in ((6, 4), (6, 2), (2, 4), (3, 4)))
+    rows = torch.tensor([1, 4, 1])
+    a, b = left.clone().requires_grad_(), right.clone().requires_grad_()
+    ((frozen + a @ b)[rows] * factor).square().sum().backward()
+    weight = (frozen + left @ right).requires_grad_()
+    (torch.nn.functional.embedding(rows, weight, sparse=sparse) * factor).square().sum().backward()
+    assert weight.grad.is_sparse == sparse
+    layer = LowRank(frozen, left, right)
+    layer.set_gradients_(weight.grad)
+    torch.testing.assert_close(layer.left.grad, a.grad)
+    torch.testing.assert_close(layer.right.grad, b.grad)
 
 
 def test_a_layer_knows_which_features_it_met():
     model = fitted().model
-    student = Student(model, weights_of(model, None), 3, np.random.default_rng(0))
+    student = Student(model, weights_of(model, None), 3, 0.1, np.random.default_rng(0))
     inputs = []
     model.head.register_forward_pre_hook(lambda module, args: inputs.append(args[0].detach().double()))
     symbols = torch.from_numpy(RECORDS.symbols)
