@@ -20,6 +20,7 @@ from r2u_rec.report.simulation_frames import check_frames
 
 SCHEMA_VERSION = 1
 SIMULATION_FILE = "simulation.json"
+POLICIES_FILE = "policies.parquet"
 FRAMES = ("requests", "batches", "checkpoints")
 
 NEVER, RETRAIN = "none", "retrain"
@@ -103,7 +104,9 @@ class Simulation:
 
 
 def save_simulation(sim: Simulation, folder: Path) -> Path:
-    """Writes requests, batches and checkpoints as .parquet, and simulation.json, into `folder` (made if need be).
+    """Writes requests, batches, checkpoints and policies as .parquet, and simulation.json, into `folder` (made if need be).
+
+    policies.parquet, a row a policy, is for whoever joins the tables; it is read from the JSON file when loading.
 
     Returns:
         The path of the JSON file, which is put in its place last: a broken write is found when loading.
@@ -111,12 +114,15 @@ def save_simulation(sim: Simulation, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     content = {entry.name: getattr(sim, entry.name) for entry in fields(sim) if entry.name not in FRAMES}
     content["n_rows"] = {name: len(getattr(sim, name)) for name in FRAMES}
+    policies = pd.DataFrame([{**given, "policy": name} for name, given in sim.policies.items()])
+    policies[["policy", *policies.columns.drop("policy")]].to_parquet(folder / f"{POLICIES_FILE}.part", index=False)
     for name in FRAMES:
         getattr(sim, name).to_parquet(folder / f"{name}.parquet.part", index=False)
     unfinished = folder / (SIMULATION_FILE + ".part")
     unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     for name in FRAMES:
         (folder / f"{name}.parquet.part").replace(folder / f"{name}.parquet")
+    (folder / f"{POLICIES_FILE}.part").replace(folder / POLICIES_FILE)
     return unfinished.replace(folder / SIMULATION_FILE)
 
 

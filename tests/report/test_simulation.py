@@ -31,9 +31,18 @@ def test_a_saved_simulation_comes_back_equal(tmp_path):
     assert (back.versions, back.machine, back.created) == (sim.versions, sim.machine, sim.created)
 
 
-def test_saving_leaves_four_files_and_nothing_unfinished(tmp_path):
+def test_saving_leaves_five_files_and_nothing_unfinished(tmp_path):
     save_simulation(make_simulation(), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["batches.parquet", "checkpoints.parquet", "requests.parquet", "simulation.json"]
+    tables = [f"{name}.parquet" for name in ("batches", "checkpoints", "policies", "requests")]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*tables, "simulation.json"]
+
+
+def test_policies_are_a_table_too_to_be_joined_with_the_others(tmp_path):
+    save_simulation(make_simulation(), tmp_path)
+    policies = pd.read_parquet(tmp_path / "policies.parquet").set_index("policy")
+    assert list(policies.index) == list(POLICIES)
+    assert policies["operator"].to_dict() == {name: given["operator"] for name, given in POLICIES.items()}
+    assert set(pd.read_parquet(tmp_path / "requests.parquet")["policy"]) <= set(policies.index)
 
 
 def test_integers_that_may_be_missing_survive_too(tmp_path):
