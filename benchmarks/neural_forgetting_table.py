@@ -37,7 +37,7 @@ def write(rows: list[dict[str, Any]], seeds: list[int], settings: dict[str, Any]
     return write_benchmark(
         results,
         "neural_forgetting",
-        question="After a tenth of the users left (ml-100k): what do neural recommenders keep for those who stay, and what of those who left?",
+        question="After a tenth of the users left: what do neural recommenders keep for those who stay, and what of those who left?",
         command=f"python benchmarks/neural_forgetting.py --seeds {' '.join(map(str, seeds))}",
         settings=settings,
         seeds=seeds,

@@ -81,7 +81,9 @@ class Autoencoder(nn.Module):
         return F.embedding_bag(items, self.input_rows, starts, mode="sum", per_sample_weights=weights) + self.hidden_bias
 
     @torch.no_grad()
-    def input_contacts(self, histories: sparse.csr_array, owner: Tensor, items: Tensor, *, n_draws: int, rng: np.random.Generator) -> Contacts:
+    def input_contacts(
+        self, histories: sparse.csr_array, owner: Tensor, items: Tensor, *, n_draws: int, rng: np.random.Generator
+    ) -> Contacts:
         """Returns how interactions meet the input rows; each stands for the row of its own item.
 
         With s the scores of a history's hidden vector h, p their softmax and y an output row, the derivative of h by an input row is

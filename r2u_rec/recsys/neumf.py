@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class NeuMF(nn.Module):
             self.item_embedding = nn.Embedding(n_items, 2 * embedding_dim, _weight=torch.randn(n_items, 2 * embedding_dim) * 0.1)
             self.first_of_user = nn.Linear(embedding_dim, widths[0])
             self.first_of_item = nn.Linear(embedding_dim, widths[0], bias=False)
-            self.later = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)])
+            self.later = nn.ModuleList([nn.Linear(a, b) for a, b in pairwise(widths)])
             self.product_weight = nn.Parameter(torch.ones(embedding_dim))
             self.network_weight = nn.Linear(widths[-1], 1)
 
@@ -91,7 +92,7 @@ class NeuMF(nn.Module):
         """Returns (m, n_items) scores for histories (m, n_items) of people the model need not know, by a row fitted to each.
 
         A row minimises the cross-entropy of 1 on the history and, with the same weight in all, of 0 on every so many items of the catalogue
-        outside it, plus reg / 2 * |p|^2, by `steps` safeguarded Gauss-Newton steps from zero on the frozen model. An empty history scores 0.
+        outside it, plus reg / 2 * |p|^2, by `steps` safeguarded Gauss-Newton steps from zero, the model frozen. An empty history scores 0.
         """
         lengths = np.diff(histories.indptr)
         rows = torch.zeros(len(lengths), self.user_embedding.weight.shape[1])

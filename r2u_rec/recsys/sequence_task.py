@@ -109,9 +109,7 @@ class SequenceTask:
         slopes, curvatures = bce_derivatives((hidden.unsqueeze(1) * table[batch.items]).sum(-1))
         return [Contacts(name, batch.items, hidden.unsqueeze(1), slopes, curvatures, torch.zeros_like(slopes))]
 
-    def _batch(
-        self, sequences: Sequences, records: InteractionLog, ids: Ids, n_negatives: int, rng: np.random.Generator
-    ) -> SequenceBatch:
+    def _batch(self, sequences: Sequences, records: InteractionLog, ids: Ids, n_negatives: int, rng: np.random.Generator) -> SequenceBatch:
         rows, places = sequences.where(ids)
         items = np.empty((len(rows), 1 + n_negatives), dtype=np.int64)
         items[:, 0] = sequences.at(rows, places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from neural_toys import N_ITEMS, N_USERS, timed_log
+from neural_toys import N_USERS, timed_log
 from scipy import sparse
 from torch.nn import functional as F
 

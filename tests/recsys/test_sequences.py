@@ -37,7 +37,9 @@ def test_ranks_in_a_matrix_give_the_same_sequences():
 def test_an_item_met_twice_has_the_rank_of_the_first_time():
     rows = np.array([0, 1, 2])
     log = LOG.take(rows)
-    twice = type(log)(log.ids, np.zeros(3, np.int32), np.array([4, 5, 4], np.int32), np.array([9, 7, 3]), None, log.user_keys, log.item_keys)
+    twice = type(log)(
+        log.ids, np.zeros(3, np.int32), np.array([4, 5, 4], np.int32), np.array([9, 7, 3]), None, log.user_keys, log.item_keys
+    )
     assert ranked_matrix(twice)[[0]].toarray()[0, [4, 5]].tolist() == [1, 2]
 
 
