@@ -2,8 +2,8 @@
 
     python benchmarks/recbole_agreement.py [--models BPR LightGCN]        # settings: recbole_agreement.yaml
 
-Each seed splits ml-100k (the copy inside the library) once, by the library's own loader. The library trains with its Trainer on its loaders;
-we train a `recbole_task` with `GradientTrainer` on the same records. The library's own evaluator ranks the test part for both. Of the
+Each seed splits ml-100k (the copy inside the library) once, by the library's own loader. The library trains with its Trainer on its
+loaders; we train a `recbole_task` with `GradientTrainer` on the same records. The library's own evaluator ranks the test part for both. Of the
 library only what newer numpy and scipy removed is put back: names in numpy, and the adjacency matrix.
 """
 

@@ -57,6 +57,8 @@ def phased(forget: Ids, share: float = 0.5) -> Step:
         if len(ids) == 0:
             return {"loss": torch.zeros(())}
         _, values = objective(s.task, s.model, s.batch(ids))
+        if len(values) != len(ids):
+            raise SettingsError(f"phased training needs one loss a record, got {len(values)} losses for {len(ids)} records")
         loss = values.sum() / len(s.ids)  # a record weighs the same in both phases
         loss.backward()  # type: ignore[no-untyped-call]
         return {"loss": loss.detach()}

@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.recbole_library import needed, quiet
+from r2u_rec.recsys.recbole_library import contained, needed, quiet
 
 LOOP_SETTINGS = ("require_pow", "train_batch_size")
 """What some models read of the settings of the library's loop: the power of a penalty, and how many pairs DGCF decorrelates."""
@@ -73,7 +73,7 @@ def _config(model_class: Any, text: str, n_negatives: int) -> Any:
             )
             raise SettingsError(f"recbole's {name} has no setting {key!r}: {hint}")
     ours = {"device": torch.device("cpu"), "train_neg_sample_args": {"sample_num": n_negatives, "distribution": "uniform"}}
-    with quiet():
+    with quiet(), contained(0):
         return config_class()(model=model_class, dataset="r2u_rec", config_dict={**ours, **settings})
 
 

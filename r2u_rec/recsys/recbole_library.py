@@ -38,12 +38,13 @@ def needed(module: str) -> Any:
 
 @contextmanager
 def contained(seed: int) -> Iterator[None]:
-    """Runs code of the library that draws from the global generators: they are seeded inside, and come back as they were.
+    """Runs code of the library, which draws from the global generators: they are seeded inside, and come back as they were.
 
-    The same seed gives the same bytes.
+    The same seed gives the same bytes. Warnings about the library's own code are not shown.
     """
     python, drawn = random.getstate(), np.random.get_state()  # noqa: NPY002  (what the library draws from)
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
         torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which queues a call for CUDA each time
@@ -56,12 +57,10 @@ def contained(seed: int) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Shows no warnings, and no log lines below the level of errors: the library writes both to the root of all loggers."""
+    """Shows no log lines below the level of errors: the library writes to the root of all loggers."""
     disabled = logging.root.manager.disable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(disabled)
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)

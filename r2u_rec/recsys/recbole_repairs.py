@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.recbole_library import needed, quiet
+from r2u_rec.recsys.recbole_library import contained, needed, quiet
 
 
 class Adjacency:
@@ -61,7 +61,7 @@ class EachBPR(nn.Module):
 @cache
 def model_class(name: str) -> Any:
     """Returns the library's general model `name`, repaired; SettingsError when there is none of that name."""
-    with quiet():
+    with quiet(), contained(0):
         models = needed("recbole.model.general_recommender")
     general = needed("recbole.model.abstract_recommender").GeneralRecommender
     known = {n: c for n, c in vars(models).items() if isinstance(c, type) and issubclass(c, general)}

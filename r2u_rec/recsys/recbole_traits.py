@@ -92,7 +92,7 @@ def traits_of(name: str, settings: dict[str, Any], n_negatives: int) -> Traits:
 @lru_cache(maxsize=256)
 def _traits(name: str, text: str, n_negatives: int) -> Traits:
     settings = json.loads(text)
-    small, large = (_toy(n_users) for n_users in (7, 8))
+    small, large = (toy(n_users) for n_users in (7, 8))
     model = build(name, settings, n_negatives, small, seed=0)
     other = dict(build(name, settings, n_negatives, large, seed=0).named_parameters())
     axes = []
@@ -151,7 +151,7 @@ def forget_caches_(model: Any) -> None:
             setattr(model, cache, None)
 
 
-def _toy(n_users: int) -> InteractionLog:
+def toy(n_users: int) -> InteractionLog:
     """Returns a log of `n_users` users with three of eleven items each."""
     user = np.repeat(np.arange(n_users, dtype=np.int32), 3)
     item = ((user * 2 + np.tile([0, 1, 5], n_users)) % 11).astype(np.int32)

@@ -111,6 +111,10 @@ class GradientAscent:
                 )
             if (target is not None and mean >= target) or (self.stop is not None and self.stop(model, done, mean)):
                 break
+            if self.reduction == "sum" and len(losses) != len(ids):
+                raise CapabilityError(
+                    f"reduction='sum' needs one loss a record, {type(task).__name__} gives {len(losses)} for {len(ids)} records: use 'mean'"
+                )
             values = bounded(losses, self.bound, self.bound_level)
             descent = -(values.mean() if self.reduction == "mean" else values.sum())
             if beside is not None:
