@@ -16,7 +16,7 @@ from r2u_rec.recsys.combined import CombinedTables
 from r2u_rec.recsys.shard_tables import Absent, ShardTables, joined, shard_tables
 from r2u_rec.rng import stream
 
-TRAINING = Training(epochs=5, batch_size=8192, lr=5e-3, schedule="linear")
+TRAINING = Training(epochs=4, batch_size=8192, lr=1e-2, schedule="linear")
 
 
 class AttentiveTables(nn.Module):
@@ -37,11 +37,11 @@ class AttentiveTables(nn.Module):
         for name, table in vars(held).items():  # buffers: the shards are frozen
             self.register_buffer(name, table, persistent=False)
         self.dropout = nn.Dropout(dropout)
-        self.transform = nn.Parameter(torch.eye(d).repeat(k, 1, 1) + 0.01 * torch.randn(k, d, d, generator=generator))
+        self.transform = nn.Parameter(aligned_turns(held))
         self.shift = nn.Parameter(torch.zeros(k, d))
         self.into = nn.ParameterList([torch.randn(d, hidden, generator=generator) / d**0.5 for _ in range(2)])
         self.bias = nn.ParameterList([torch.zeros(hidden) for _ in range(2)])
-        self.ask = nn.ParameterList([torch.randn(hidden, generator=generator) / hidden**0.5 for _ in range(2)])
+        self.ask = nn.ParameterList([torch.zeros(hidden) for _ in range(2)])  # all shards weigh the same at first
 
     def mixed(self, side: int, rows: Tensor) -> Tensor:
         """Returns (m, d) vectors of the rows (m,), users where `side` is 0 and items where it is 1."""
@@ -66,6 +66,24 @@ class AttentiveTables(nn.Module):
         return CombinedTables(*(self.mixed(side, torch.arange(n)) for side, n in ((0, self.users.shape[1]), (1, self.items.shape[1]))))
 
 
+def aligned_turns(held: ShardTables, rounds: int = 5) -> Tensor:
+    """Returns (k, d, d) turns after which the vectors that shards hold of the same users and items agree as well as turns can make them.
+
+    Products within a shard are what they were: only the axes change. Without common rows a turn is arbitrary.
+
+    Source: Gower 1975, generalised Procrustes analysis: each shard in turn is fitted to the mean of all by a singular value decomposition.
+    """
+    vectors = torch.cat([held.users, held.items], 1)  # (k, n, d)
+    speaks = torch.cat([held.speaks_users, held.speaks_items], 1).unsqueeze(-1)
+    turns = torch.eye(vectors.shape[2]).repeat(len(vectors), 1, 1)
+    mean = vectors[int(speaks.sum(1).argmax())]  # at first those of the shard that says most
+    for _ in range(rounds):
+        left, _, right = torch.linalg.svd(vectors.mT @ mean)  # a product of the rows that both speak on: silent vectors are 0
+        turns = left @ right
+        mean = (vectors @ turns).sum(0) / speaks.sum(0).clamp_min(1)
+    return turns
+
+
 @dataclass(frozen=True)
 class Attention:
     """An `Aggregate` that learns `AttentiveTables` on the records of all parts, by the task's own loss, and serves the mixed tables.
@@ -82,7 +100,9 @@ class Attention:
         absent: what a shard says of users and items without records in it, see `shard_tables`.
 
     Source: Chen et al. 2022, Recommendation Unlearning (RecEraser), section 3.4. There untrained initial vectors take part
-        (absent="initial"), learning stops early by test figures, and the penalty is on W_s; W_s starts at random, here near the identity.
+        (absent="initial"), learning stops early by test figures, and the penalty is on W_s. There W_s and h start at random; here W_s
+        starts where the shards agree best and h at 0, so that learning starts from the mean of aligned vectors: on ml-1m
+        with 5 shards of users the mean alone ranks as well as `served()`, and a random start is worse after five epochs.
     """
 
     training: Training = TRAINING

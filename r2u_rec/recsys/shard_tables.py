@@ -25,7 +25,7 @@ class ShardTables:
     """Vectors of all shards, frozen.
 
     Attributes:
-        users, items: (k, n_users, d) and (k, n_items, d), in each shard brought to a root mean square norm of 1.
+        users, items: (k, n_users, d) and (k, n_items, d), 0 where the shard has no say.
         speaks_users, speaks_items: (k, n_users) and (k, n_items) bool, whether the shard has a say on the user or item.
     """
 
@@ -83,7 +83,7 @@ def shard_tables(models: Sequence[nn.Module], parts: Sequence[InteractionLog], a
                 missing = (known & ~held[shard]).numpy().nonzero()[0]
                 if missing.size:
                     vectors[shard, missing] = _folded(tables[shard], side, whole[missing], held[shard])
-        sides.append((_unit(vectors, speaks), speaks))
+        sides.append((vectors * speaks.unsqueeze(-1), speaks))
     return ShardTables(sides[0][0], sides[1][0], sides[0][1], sides[1][1])
 
 
@@ -92,10 +92,3 @@ def _folded(pair: tuple[Tensor, ...], side: int, histories: sparse.csr_array, he
     own = pair[side][held]
     found = ridge_vectors(pair[1 - side], histories, **SERVING)
     return found * (own.square().sum(1).mean() / found.square().sum(1).mean().clamp_min(1e-12)).sqrt()
-
-
-def _unit(vectors: Tensor, speaks: Tensor) -> Tensor:
-    """Returns the (k, n, d) vectors, 0 where there is no say, with a root mean square norm of 1 in each shard."""
-    vectors = vectors * speaks.unsqueeze(-1)
-    squares = vectors.square().sum(-1).sum(1) / speaks.sum(1).clamp_min(1)  # (k,)
-    return vectors / squares.sqrt().clamp_min(1e-12)[:, None, None]

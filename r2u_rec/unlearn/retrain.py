@@ -19,6 +19,7 @@ class Retrain:
 
     trainer: Trainer
     exact: ClassVar[bool] = True
+    reads_retained: ClassVar[bool] = True
 
     def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
         """Returns a model trained on `records`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ class Sharded:
     Source: Bourtoule et al. 2021, Machine Unlearning (SISA). In its released code one optimiser runs through all slices in
         training but not after a restart; here it begins anew at each in both.
     """
+
+    reads_retained: ClassVar[bool] = True
 
     inner: Trainer
     partition: Partition

@@ -18,16 +18,17 @@ from r2u_rec.unlearn.sharded import Sharded
 
 TASKS: dict[str, Any] = {}
 TRAINER, TASK = TRAINERS["standard"], KNOWN["MF, BPR"]
-ATTENTION = Attention(Training(epochs=12, batch_size=72, lr=0.03), absent="silent")
-WEIGHTS = ScoreWeights(Training(epochs=6, batch_size=72, lr=0.02))
+ATTENTION = Attention(Training(epochs=4, batch_size=72, lr=0.03))
+WEIGHTS = ScoreWeights(Training(epochs=3, batch_size=72, lr=0.02))
+WEIGHTS_FREE = ScoreWeights(Training(epochs=3, batch_size=72, lr=0.02), "bce", nonnegative=False, sample_users=None)
 METHODS = {
     "receraser, users": receraser(TRAINER, TASK, shards=2, slices=2, aggregate=ATTENTION),
     "receraser, items": receraser(TRAINER, TASK, shards=2, by="item", aggregate=ATTENTION),
     "receraser, interactions": receraser(TRAINER, TASK, shards=2, by="interaction", aggregate=ATTENTION),
     "attention over a hash": Sharded(TRAINER, ByUser(), ATTENTION, shards=2),
     "weights over a hash": Sharded(TRAINER, ByUser(), WEIGHTS, shards=2),
-    "ultrare": ultrare(TRAINER, TASK, shards=2, epsilon=0.1),
-    "grapheraser, blpa": grapheraser(TRAINER, TASK, shards=2),
+    "ultrare": ultrare(TRAINER, TASK, shards=2, epsilon=0.1, aggregate=WEIGHTS_FREE),
+    "grapheraser, blpa": grapheraser(TRAINER, TASK, shards=2, aggregate=WEIGHTS),
     "grapheraser, bekm": grapheraser(TRAINER, TASK, shards=2, by="bekm", aggregate=WEIGHTS),
 }
 ON_GRAPHS = ("receraser, users", "attention over a hash", "grapheraser, blpa")
