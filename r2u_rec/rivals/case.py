@@ -12,14 +12,28 @@ import numpy as np
 
 from r2u_rec.core.trainer import GradientTrainer, Trainer
 from r2u_rec.core.training import Training
-from r2u_rec.errors import CapabilityError
+from r2u_rec.errors import CapabilityError, EvidenceError
 from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.rivals.kept import Kept
 from r2u_rec.rivals.registry import Recipe
 from r2u_rec.rivals.world import World
+from r2u_rec.unlearn.block_newton import Calibrate, Erase
 from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
 
 LONGEST = 3.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """A rule for the length, and length 1, the edit as it was published, where no length makes the canaries forgotten."""
+
+    rule: Calibrate
+
+    def __call__(self, task: Any, model: Any, records: Any, erase: Erase) -> float:
+        try:
+            return self.rule(task, model, records, erase)
+        except EvidenceError:
+            return 1.0
 
 
 @dataclass(eq=False)
@@ -78,22 +92,30 @@ class Case:
             way: names the strategy among the files.
             strategy: records -> step; None is standard training.
         """
-        plain = self.recipe.trainer if self.recipe.trainer is not None else self.gradient_trainer(strategy)
+        plain: Trainer = self.recipe.trainer if self.recipe.trainer is not None else self.gradient_trainer(strategy)
+        if self.recipe.around is not None:
+            plain = self.recipe.around(plain)
         recipe = json.dumps([self.name, self.settings.get("model"), way, self.way(way), repr(self.recipe.training)], sort_keys=True)
         kept = Kept(plain, self.folder, recipe)
         self.keeping.append(kept)
         return kept
 
-    def rule(self) -> ShadowRule:
+    def rule(self) -> Published:
         """Returns the rule by which every edit finds its length: canaries against one shadow model, no retrained model seen.
 
-        No canary asks later, and nobody by whom an outcome is judged is one.
+        No canary asks later, and nobody by whom an outcome is judged is one. An edit that forgets at no length keeps its own.
         """
         world = self.world
         canaries = CanaryRule(
-            world.strangers, world.candidates, n_canaries=self.n_asking, n_halves=self.n_halves, longest=LONGEST, seed=world.seed
+            world.strangers,
+            world.candidates,
+            n_canaries=self.n_asking,
+            n_halves=self.n_halves,
+            longest=LONGEST,
+            seed=world.seed,
+            evidence=(self.settings["model"] or {}).get("evidence", "fold-in"),
         )
-        return ShadowRule(canaries, self.trainer())
+        return Published(ShadowRule(canaries, self.trainer()))
 
     def scaled(self, unlearner: Any, length: Any = "canaries") -> Any:
         """Returns the edit, carried as far as canaries say, or as a number says."""

@@ -19,6 +19,7 @@ ITEM_TABLES = ("item_*",)
 """What everyone is served from in the factor models."""
 
 ASCENT = {"steps": 10, "lr": 0.02, "length": "canaries"}
+NEWTON = {"length": "canaries", "damping": 0.1, "n_draws": 32}
 STEPS = frozenset({"steps", "losses"})
 
 
@@ -78,7 +79,15 @@ def _npo(case: Case, options: Mapping[str, Any]) -> Built:
 
 def _newton(case: Case, options: Mapping[str, Any]) -> Built:
     length = case.rule() if options["length"] == "canaries" else float(options["length"])
-    return Built(PostHoc(case.trainer(), BlockNewton(length, options["damping"], options["n_draws"])))
+    return Built(PostHoc(case.trainer(), newton(case, length, options)))
+
+
+def newton(case: Case, length: Any, options: Mapping[str, Any]) -> BlockNewton:
+    """Returns the Newton step with the preset's settings for the recommender's tables over the options."""
+    own = {"damping": options["damping"], "n_draws": options["n_draws"]} | dict((case.settings["model"] or {}).get("newton") or {})
+    if own.get("tables") is not None:
+        own["tables"] = tuple(own["tables"])
+    return BlockNewton(length, **own)
 
 
 SYSTEMS = (
@@ -102,6 +111,6 @@ SYSTEMS = (
         "request",
         frozenset({"contacts"}),
         _newton,
-        {"length": "canaries", "damping": 0.1, "n_draws": 32},
+        NEWTON,
     ),
 )

@@ -14,7 +14,7 @@ from r2u_rec.data.cards import cards
 from r2u_rec.report.provenance import machine_kind, versions
 from r2u_rec.report.theme import stylesheet
 from r2u_rec.rivals.bench import Found
-from r2u_rec.rivals.picture import BAND, draw, unplaced
+from r2u_rec.rivals.picture import BAND, close_up, draw, unplaced
 from r2u_rec.rivals.registry import FAMILIES, recommender
 from r2u_rec.rivals.summary import CLOSE, HIDDEN, QUALITY, Line, standing
 from r2u_rec.rivals.tables import (
@@ -142,6 +142,7 @@ def _block(found: Found, model: str, name: str) -> dict[str, Any]:
     return block | {
         "lead": lead(mine),
         "drawing": draw(mine, reference=reference, name=name) if any(line.auc for line in mine) else None,
+        "wide": close_up(mine) is not None,
         "seeds": f"n = {len(found.preset.seeds)} seeds, {len(found.preset.requests(model))} requests.",
         "unplaced": [f"{label(line)} (kept {figures(line.utility, 3)})" for line in unplaced(mine)],
         "largest": f"{sizes[-1]:g} %",

@@ -1,47 +1,97 @@
-"""The recommenders of the benchmark, and how each is trained."""
+"""The recommenders of the benchmark, and how each is trained.
+
+The settings of one that is trained by gradient steps are `build` (of the model), `task`, `training` (of the loop), `newton` (fields of
+`BlockNewton` for its tables) and `evidence` (what canaries are judged by); those of a closed form are its own fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.task import Build, RankingTask, lightgcn, matrix_factorization
+from r2u_rec.recsys.als import AlsTrainer
+from r2u_rec.recsys.autoencoder import autoencoder
+from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.history_task import HistoryTask, Polished
+from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
+from r2u_rec.recsys.item_knn import ItemKnn
+from r2u_rec.recsys.sasrec import sasrec
+from r2u_rec.recsys.sequence_task import SequenceTask
+from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization, neumf
 from r2u_rec.rivals.fit_of import Attaching, FitOf
 from r2u_rec.rivals.registry import Recipe, Recommender
 
 GRADIENT = frozenset({"steps", "losses", "contacts", "fold-in"})
-SHAPE = ("embedding_dim", "n_layers")
+CLOSED = frozenset({"fold-in"})
+
+
+def _part(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return dict(settings.get(name) or {})
 
 
 def _training(settings: Mapping[str, Any]) -> Training:
-    return Training(**(settings.get("training") or {}))
-
-
-def _ranking(settings: Mapping[str, Any], build: Build) -> RankingTask:
-    own = {key: value for key, value in settings.items() if key not in (*SHAPE, "training")}
-    return RankingTask(build, **own)
+    return Training(**_part(settings, "training"))
 
 
 def _mf(settings: Mapping[str, Any]) -> Recipe:
-    d = settings.get("embedding_dim", 64)
-    dense = _ranking(settings, matrix_factorization(d, sparse=False))
-    return Recipe(_ranking(settings, matrix_factorization(d)), _training(settings), dense=dense)
+    build, task = _part(settings, "build"), _part(settings, "task")
+    dense = RankingTask(matrix_factorization(**build, sparse=False), **task)
+    return Recipe(RankingTask(matrix_factorization(**build), **task), _training(settings), dense=dense)
 
 
-def _lightgcn(settings: Mapping[str, Any]) -> Recipe:
-    build = lightgcn(settings.get("embedding_dim", 64), settings.get("n_layers", 2))
-    return Recipe(_ranking(settings, build), _training(settings))
+def _ranking(made: Callable[..., Any], settings: Mapping[str, Any]) -> Recipe:
+    return Recipe(RankingTask(made(**_part(settings, "build")), **_part(settings, "task")), _training(settings))
 
 
-def _ease(settings: Mapping[str, Any]) -> Recipe:
-    from r2u_rec.recsys.ease import Ease
+def _sasrec(settings: Mapping[str, Any]) -> Recipe:
+    return Recipe(SequenceTask(sasrec(**_part(settings, "build")), **_part(settings, "task")), _training(settings))
 
-    return Recipe(Attaching(), trainer=FitOf(Ease(**settings)))
+
+def _autoencoder(settings: Mapping[str, Any]) -> Recipe:
+    """An output layer at its optimum is part of the recipe where `polish` is set."""
+    polish = settings.get("polish")
+    return Recipe(
+        HistoryTask(autoencoder(**_part(settings, "build"))),
+        _training(settings),
+        around=None if polish is None else partial(Polished, **polish),
+    )
+
+
+def _closed(made: Callable[..., Any], settings: Mapping[str, Any]) -> Recipe:
+    return Recipe(Attaching(), trainer=FitOf(made(**settings)))
+
+
+def _own(made: Callable[..., Any], settings: Mapping[str, Any]) -> Recipe:
+    return Recipe(Attaching(), trainer=made(**settings))
+
+
+def _recbole(name: str, settings: Mapping[str, Any]) -> Recipe:
+    from r2u_rec.recsys.recbole import recbole_task
+
+    return Recipe(recbole_task(name, **_part(settings, "task"), **_part(settings, "build")), _training(settings))
+
+
+def _of_recbole(name: str, title: str, offers: frozenset[str]) -> Recommender:
+    return Recommender(
+        f"recbole_{name.lower()}", f"{title} of RecBole", "recbole, through the adapter", offers, partial(_recbole, name), "recbole"
+    )
 
 
 RECOMMENDERS = (
-    Recommender("mf", "MF", "Rendle et al. 2009 (BPR), on tables", GRADIENT | {"tables", "rows"}, _mf),
-    Recommender("lightgcn", "LightGCN", "He et al. 2020", GRADIENT | {"tables", "graph"}, _lightgcn),
-    Recommender("ease", "EASE", "Steck 2019", frozenset({"ease", "fold-in"}), _ease),
+    Recommender("mf", "MF", "Rendle et al. 2009 (BPR)", GRADIENT | {"tables", "rows"}, _mf),
+    Recommender("lightgcn", "LightGCN", "He et al. 2020", GRADIENT | {"tables", "graph"}, partial(_ranking, lightgcn)),
+    Recommender("neumf", "NeuMF", "He et al. 2017", GRADIENT, partial(_ranking, neumf)),
+    Recommender("autoencoder", "autoencoder", "Liang et al. 2018, Mult-DAE", GRADIENT | {"autoencoder"}, _autoencoder),
+    Recommender("sasrec", "SASRec", "Kang and McAuley 2018", GRADIENT, _sasrec),
+    Recommender("ease", "EASE", "Steck 2019", CLOSED | {"ease"}, partial(_closed, Ease)),
+    Recommender("item_knn", "ItemKNN", "Sarwar et al. 2001, cosine", CLOSED | {"item_knn"}, partial(_closed, ItemKnn)),
+    Recommender("als", "ALS of implicit", "Hu et al. 2008, implicit", CLOSED | {"als"}, partial(_own, AlsTrainer)),
+    Recommender("implicit_bpr", "BPR of implicit", "implicit", CLOSED, partial(_own, ImplicitBprTrainer)),
+    _of_recbole("BPR", "BPR", GRADIENT),
+    _of_recbole("LightGCN", "LightGCN", GRADIENT | {"graph"}),
+    _of_recbole("NeuMF", "NeuMF", frozenset({"steps"})),
+    _of_recbole("SGL", "SGL", frozenset({"steps", "graph"})),
+    _of_recbole("MultiVAE", "MultiVAE", frozenset({"steps", "fold-in"})),
 )

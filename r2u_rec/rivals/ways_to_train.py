@@ -16,10 +16,9 @@ from r2u_rec.core.strategies import isolated, phased, reweighted
 from r2u_rec.recsys.noisy import noisy
 from r2u_rec.recsys.private_tables import private_tables
 from r2u_rec.rivals.case import Case
-from r2u_rec.rivals.edits import ASCENT, ITEM_TABLES, STEPS, ascent
+from r2u_rec.rivals.edits import ASCENT, ITEM_TABLES, NEWTON, STEPS, ascent, newton
 from r2u_rec.rivals.references import NoEdit
 from r2u_rec.rivals.registry import Built, System
-from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 Strategy = Callable[[Any], Step]
@@ -65,7 +64,7 @@ def _system(way: str, title: str, source: str, operator: str, needs: frozenset[s
         if operator == "ascent":
             return Built(PostHoc(trainer, case.scaled(ascent(case, options), options["length"])), task)
         if operator == "newton":
-            return Built(PostHoc(trainer, BlockNewton(case.rule(), 0.1, 32)), task)
+            return Built(PostHoc(trainer, newton(case, case.rule(), NEWTON)), task)
         return Built(PostHoc(trainer, NoEdit()), task)
 
     name = way if operator == "none" else f"{way}_{operator}"

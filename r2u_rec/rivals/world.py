@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from r2u_rec.data import Parts, load_dataset, random_per_user
+from r2u_rec.data import Parts, load_dataset, random_per_user, read_log
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.evaluate.groups import halves_by_activity
@@ -112,7 +113,13 @@ def request_name(kind: str, share: float) -> str:
 
 @lru_cache(maxsize=2)
 def build_world(data: str, seed: int, shares: tuple[float, ...] = (0.01, 0.05), strangers_share: float = 0.06) -> World:
-    """Returns the world of one seed.
+    """Returns the world of one seed of a data set, by its name or as a file of one's own; see `world_of`."""
+    log = read_log(data) if Path(data).is_file() else load_dataset(data)
+    return world_of(random_per_user(log, seed=seed), seed, shares=shares, strangers_share=strangers_share)
+
+
+def world_of(parts: Parts, seed: int, *, shares: tuple[float, ...], strangers_share: float) -> World:
+    """Returns the world of one split.
 
     Users are held out of training in four groups, each drawn together with those who ask and matched with them in score and length of
     history: of the most active, of the least active, and among the others of the flagged and of the not flagged. The counterpart of
@@ -129,7 +136,6 @@ def build_world(data: str, seed: int, shares: tuple[float, ...] = (0.01, 0.05), 
         raise SettingsError(f"request shares must lie in (0, .1], got {list(shares)}: a fifth of the users is held out for each of .05")
     if not 0 < strangers_share < 0.3:
         raise SettingsError(f"strangers_share must lie in (0, .3), got {strangers_share}")
-    parts = random_per_user(load_dataset(data), seed=seed)
     train = parts.train
     categories = "class" if train.item_info is not None and "class" in train.item_info.columns else None
     scores = np.nan_to_num(blend(train, categories=categories, seed=seed))
