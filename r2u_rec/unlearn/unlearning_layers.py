@@ -65,16 +65,21 @@ class UnlearningLayers:
         tables: shell patterns of the weights that get a layer; None takes every trainable matrix.
         keep_layers: keep the layer for fusing.
 
+    The defaults were chosen for matrix factorisation, d = 64, with tables=("item_*",), on the validation part of ml-100k, where a request
+    takes two thirds of the time of retraining. Lower ranks do not forget there (32 leaves an AUC of .86, 16 of .97, full rank .48), and
+    neither does a margin without the augmented student (AUC .93 at 60 % of the quality).
+
     Source: Chen and Yang 2023, "Unlearn What You Want to Forget", sections 3.1 to 3.3 (layers, selective teacher, fusing); the
-        bounded target is that of E2URec (Wang et al. 2024), which lowers the logits where the augmented model raises them.
+        bounded target is that of E2URec (Wang et al. 2024), which lowers the logits where the augmented model raises them (there
+        push = 2, rank 16, forget_weight .4). Ours: distances between losses instead of whole distributions, so that any task will do.
     """
 
-    steps: int = 100
+    steps: int = 200
     lr: float = 0.01
-    rank: int = 16
-    batch_size: int = 2048
-    forget_weight: float = 0.4
-    push: float = 2.0
+    rank: int = 64
+    batch_size: int = 8192
+    forget_weight: float = 0.5
+    push: float = 1.25
     margin: float = 0.0
     distance: Literal["likelihood", "squared"] = "likelihood"
     tables: tuple[str, ...] | None = None

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from r2u_rec.errors import SettingsError
 
-SMALLEST_SHARE = 1e-10
-"""Directions whose part in the features is a smaller share than this of the largest count as never met: rounding of float32 features."""
+SMALLEST_SHARE = 1e-3
+"""Directions whose part in the features is a smaller share than this of the largest count as never met: layers that met nearly the same
+features can only be served exactly by weights that grow without bound, which every other feature would feel."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ def fuse(layers: Sequence[Layer]) -> Layer:
 
     With W_i the map of layer i and X_i the features that it met, W minimises sum_i |X_i W - X_i W_i|^2:
     W = G^+ sum_i G_i W_i + (1 - G^+ G) mean_i W_i with G_i = X_i^T X_i and G their sum; a table is the case of one-hot features, a
-    weighted mean row by row. What none met gets the mean, so that one layer alone comes back as it is. Layers whose features are
-    linearly independent of each other's keep every output. Fusing is associative: fused layers may be fused on.
+    weighted mean row by row. What none met gets the mean, so that one layer alone comes back as it is. Layers whose features are linearly
+    independent of each other's, and not nearly dependent (`SMALLEST_SHARE`), keep every output. Fused layers may be fused on, as if all
+    had been fused together.
 
     Raises:
         SettingsError: no layers, or layers of different weights.

@@ -20,7 +20,7 @@ from r2u_rec.unlearn.unlearning_layers_student import LowRank, Student, weights_
 
 RECORDS = sequences()
 ODD, EVEN = RECORDS.ids[:8], RECORDS.ids[8:]
-LAYERS = UnlearningLayers(steps=40, lr=0.02, rank=4, batch_size=64)
+LAYERS = UnlearningLayers(steps=40, lr=0.02, rank=4, batch_size=64, push=2.0)
 
 
 @cache

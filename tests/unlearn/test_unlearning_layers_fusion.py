@@ -62,6 +62,13 @@ def test_rows_met_by_both_are_weighted_by_how_often():
     torch.testing.assert_close(fuse([a, b]).delta, (3 * a.delta + b.delta) / 4)
 
 
+def test_layers_that_met_nearly_the_same_features_do_not_blow_up():
+    x = features(1, 6, 0)
+    y = x + 1e-4 * features(1, 6, 1)
+    a, b = linear(x, 4, 2), linear(y, 4, 3)
+    assert fuse([a, b]).delta.norm() < 2 * (a.delta.norm() + b.delta.norm())
+
+
 @pytest.mark.parametrize("kind", ["table", "linear"])
 def test_fusing_one_by_one_equals_fusing_together(kind):
     if kind == "table":
