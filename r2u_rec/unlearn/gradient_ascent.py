@@ -121,7 +121,7 @@ class GradientAscent:
                 term = beside(model, done)
                 if not torch.isfinite(term):
                     raise DivergenceError(
-                        f"the term beside the forget loss is {float(term)} after {done} ascent steps of lr={self.lr:g}: lower lr, set a "
+                        f"the term beside the forget loss is {float(term.detach())} after {done} ascent steps of lr={self.lr:g}: lower lr, set a "
                         "bound or a target"
                     )
                 descent = descent + term

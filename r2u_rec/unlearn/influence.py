@@ -31,8 +31,8 @@ class Influence:
     H and g are sums over records, not means: (1 / n) times the inverse of the mean's Hessian is the same thing. A damping of .01
     on the Hessian of the mean is one of .01 n here, which on tables whose rows meet few records each leaves nearly everything.
 
-    The defaults of `tables` and `length` are neutral; those of damping and draws were measured on ml-100k (BPR, d = 64, validation
-    part, seeds 900 to 902).
+    Damping was measured on ml-100k (BPR matrix factorisation, item tables only, validation part, seeds 900 to 902): .2 forgets at length 1,
+    .1 at .9, .4 at 1.2; 1 leaves nearly everything. With both tables the damping that makes H definite does. 8 draws were not tuned.
 
     Attributes:
         damping: added to the diagonal of H, >= 0.
@@ -57,7 +57,7 @@ class Influence:
         its tolerance. rows and replaced: Li et al. (2023), SCIF.
     """
 
-    damping: float = 0.1
+    damping: float = 0.2
     length: float = 1.0
     tables: tuple[str, ...] | None = None
     rows: Rows | None = None

@@ -21,27 +21,33 @@ class RetainRegularised:
 
     With `GradientAscent` it is the gradient-difference form, with `NegativePreference` NPO with a retain term; bounds, targets and
     stop rules are theirs, and they hear the forget loss alone. Approximate: an ascent that stops leaves what it did not reach. Reads
-    the request and samples of what remains; keeps nothing.
+    the request and samples of what remains; keeps nothing. While it climbs the model stands on everything, as it was trained: a graph
+    loses its edges afterwards.
 
     Attributes:
         ascent: what climbs, and which tables move; the retain term moves the same.
         weight: of the mean objective (loss and penalties) of the retained batch, >= 0. The forget term is a mean or a sum, as `ascent`
             says: beside a sum the weight must grow with the request.
-        batch_size: retained records a step.
+        batch_size: retained records a step; None takes them all. The noise of small batches is what costs quality, more than the steps.
+
+    On ml-100k (BPR matrix factorisation, one in ten leaves) on the validation part of seeds 900 to 902 the weight here, with all
+    records, beside an ascent with optimizer="adam", lr=.005 and item tables only, forgot after 49 steps, bounded by "cap" at 1 nat after
+    56, by NPO with beta=1 after 52, each with nearly the quality of retraining; batches of 8192 lost 5 to 15 %. The number of
+    steps is a matter of the data: stop by a rule.
 
     Source: gradient difference as in Liu, Liu and Stone (2022), "Continual Learning and Private Unlearning", and the TOFU benchmark (Maini
         et al. 2024); with NPO: Zhang et al. (2024), section 3.
     """
 
     ascent: GradientAscent | NegativePreference
-    weight: float = 1.0
-    batch_size: int = 8192
+    weight: float = 6.0
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if not self.weight >= 0:
             raise SettingsError(f"weight of the retain term must be >= 0, got {self.weight}")
-        if self.batch_size < 1:
-            raise SettingsError(f"batch_size must be >= 1, got {self.batch_size}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise SettingsError(f"batch_size must be >= 1 or None, got {self.batch_size}")
 
     def check(self, task: Any) -> None:
         """Raises CapabilityError when the ascent needs of the task what it lacks."""
@@ -56,7 +62,7 @@ class RetainRegularised:
             self.ascent.climb_(task, model, forget, seed=seed)
             return
         device = next(model.parameters()).device
-        n = min(self.batch_size, len(left))
+        n = min(self.batch_size or len(left), len(left))
 
         def retained(model: nn.Module, done: int) -> Tensor:
             rng = stream(seed, "retained", done)

@@ -187,7 +187,9 @@ def test_item_rows_alone_are_convex_and_take_the_newton_step_of_the_dense_hessia
     task = Fixed(matrix_factorization(3), reg=0.1)
     before = fitted(task)
     model = copy.deepcopy(before)
-    Influence(tables=("item_*",), n_draws=1, solver=ConjugateGradient(tolerance=1e-6)).edit_(task, model, GONE, LEFT, None, seed=0)
+    Influence(damping=0.1, tables=("item_*",), n_draws=1, solver=ConjugateGradient(tolerance=1e-6)).edit_(
+        task, model, GONE, LEFT, None, seed=0
+    )
     users = before.user_embedding.weight.detach().double()
     start = before.item_embedding.weight.detach().double()
 

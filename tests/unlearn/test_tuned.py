@@ -81,12 +81,12 @@ def test_without_weight_it_is_the_ascent_alone(name):
 
 def test_a_bounded_ascent_stays_bounded_and_its_retain_term_does_not():
     bounded = GradientAscent(steps=200, lr=0.1, bound="cap", bound_level=1.0)
-    losses = TASK.losses(forgotten(RetainRegularised(bounded)), TASK.batch(GONE, FORGET, rng=None))
+    losses = TASK.losses(forgotten(RetainRegularised(bounded, weight=1.0)), TASK.batch(GONE, FORGET, rng=None))
     assert float(losses.detach().mean()) < 5
     above = GradientAscent(steps=1, lr=0.1, bound="cap", bound_level=1e-9)  # every loss lies above: the ascent alone does not move
     assert torch.equal(forgotten(RetainRegularised(above, weight=0.0)).rows, Solver().train(TASK, RECORDS, seed=0).rows)
     wanted = naive(1, 1.0, lambda losses, reference: 0 * losses.sum(), objective_mean)
-    torch.testing.assert_close(forgotten(RetainRegularised(above)).rows, wanted.rows, atol=1e-12, rtol=0)
+    torch.testing.assert_close(forgotten(RetainRegularised(above, weight=1.0)).rows, wanted.rows, atol=1e-12, rtol=0)
 
 
 def test_each_step_draws_other_retained_records_and_the_same_seed_the_same():
@@ -197,7 +197,7 @@ def test_the_combinator_hands_over_memory_and_checks_before_training():
     ("settings", "message"),
     [
         ({"weight": -1.0}, "weight of the retain term must be >= 0, got -1.0"),
-        ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be >= 1 or None, got 0"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings, message):
