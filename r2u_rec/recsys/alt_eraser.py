@@ -26,8 +26,8 @@ class AltEraser:
 
     One round is a half-step for each table in turn, users first: with all other tables fixed, each row moves by
     -length * (H + damping I)^-1 g, where g and H are gradient and Gauss-Newton block of loss and penalty over all remaining records that
-    meet the row. The first round moves the rows that the request meets, whose gradients have changed; each later one also those that share a record with a row
-    that has moved, until all rows move.
+    meet the row. The first round moves the rows that the request meets, whose gradients have changed; each later one also those that
+    share a record with a row that has moved, until all rows move.
 
     Reads the retained records, all of them in every half-step. Keeps nothing. Rows of users without records are emptied first.
 

@@ -20,8 +20,7 @@ def cooccurrence(histories: sparse.csr_array) -> sparse.csr_array:
 
 def counted_less(counts: sparse.csr_array, old: sparse.csr_array, new: sparse.csr_array) -> sparse.csr_array:
     """Returns the counts when the histories `old` (m, n_items) have become `new`; what fell to 0 is not stored any more."""
-    less = sparse.csr_array(counts - cooccurrence(old) + cooccurrence(new))
-    less.eliminate_zeros()
+    less = sparse.csr_array(counts - cooccurrence(old) + cooccurrence(new))  # a sparse sum stores no zeros
     less.sort_indices()
     return less
 
@@ -52,6 +51,8 @@ def nearest(
         keep = block.indices != rows[at]
         at, items, both = at[keep], block.indices[keep], block.data[keep]
         near = cosine(both, own[rows[at]], own[items], shrinkage)
+        close = near >= _thresholds(near, np.bincount(at - start, minlength=stop - start), n_neighbours)[at - start]
+        at, items, near = at[close], items[close], near[close]
         order = np.lexsort((items, -near, at))
         at, items, near = at[order], items[order], near[order]
         place = np.arange(len(at)) - np.searchsorted(at, at)
@@ -60,6 +61,15 @@ def nearest(
         similarities[at[listed], place[listed]] = near[listed]
         start = stop
     return neighbours, similarities
+
+
+def _thresholds(near: NDArray[np.float64], sizes: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """Returns the n-th largest value of each run of `near`, 0 where a run has fewer: spares the sort most of what it would sort."""
+    ends = np.cumsum(sizes)
+    found = np.zeros(len(sizes))
+    for run in np.flatnonzero(sizes > n).tolist():
+        found[run] = np.partition(near[ends[run] - sizes[run] : ends[run]], sizes[run] - n)[sizes[run] - n]
+    return found
 
 
 def stale_lists(

@@ -33,7 +33,9 @@ class UnlearnAls:
     A forgotten interaction that the user has in another record too changes nothing but the records.
 
     Attributes:
-        trainer: fits, and says the objective; n_sweeps: >= 0.
+        trainer: fits, and says the objective.
+        n_sweeps: >= 0. On the validation part of ml-100k 5 leave a calibrated AUC of .79, 20 of .51, at which going on costs what training anew
+            does: the start saves nothing there.
 
     Source: Xu et al., "Netflix and Forget: Efficient and Exact Machine Unlearning from Bi-linear Recommendations", 2023. The paper
         sweeps from the trained factors; that the rows named come first, and that no sweep is allowed, are ours.
@@ -43,7 +45,7 @@ class UnlearnAls:
     reads_retained: ClassVar[bool] = True
 
     trainer: AlsTrainer = field(default_factory=AlsTrainer)
-    n_sweeps: int = 5
+    n_sweeps: int = 20
 
     def __post_init__(self) -> None:
         if self.n_sweeps < 0:

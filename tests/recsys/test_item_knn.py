@@ -71,17 +71,24 @@ def test_a_stream_of_requests_in_any_order_equals_fitting_anew_to_the_bit(data):
         assert bits(fitted) == bits(method.fit(None, fitted.records, seed=0))
 
 
-def test_an_item_may_enter_a_list_because_somebody_else_lost_it():
-    pairs = [(0, 0), (0, 1), (1, 0), (1, 2), (2, 2), (3, 2)]  # item 0 lists 1: cosine .71; 2 has .41
-    method, log = ItemKnn(1, 0.0), log_of(pairs, n_users=4, n_items=3)
+@pytest.mark.parametrize(("n_others", "n_leaving", "wanted"), [(1, 1, [1]), (3, 2, [2]), (2, 1, [2])])
+def test_an_item_enters_a_list_because_somebody_else_lost_it(n_others, n_leaving, wanted):
+    """Item 0 lists 2, with a cosine of .71; that of item 1 rises as others lose it: to .71, where the lower code comes first, or less."""
+    pairs = [(0, 0), (0, 2), (1, 0), (1, 1), *[(2 + other, 1) for other in range(n_others)]]
+    method, log = ItemKnn(1, 0.0), log_of(pairs, n_users=2 + n_others, n_items=3)
     before = method.fit(None, log, seed=0)
-    after = method.forget(None, before, [0, 4, 5], seed=0)  # item 0 loses user 0, item 2 its two others
+    after = method.forget(None, before, log.ids[4 : 4 + n_leaving], seed=0)
+    assert before.model.neighbours[0].tolist() == [2]
+    assert after.model.neighbours[0].tolist() == wanted
+    assert bits(after) == bits(method.fit(None, after.records, seed=0))
+
+
+def test_an_item_that_has_become_nearer_than_the_last_of_a_list_enters_it():
+    pairs = [(0, 0), (0, 1), (1, 0), (1, 2), (2, 1), (3, 2), (4, 2)]  # of item 0: item 1 at .5, item 2 at .41
+    method, log = ItemKnn(1, 0.0), log_of(pairs, n_users=5, n_items=3)
+    before = method.fit(None, log, seed=0)
     assert before.model.neighbours[0].tolist() == [1]
-    assert after.model.neighbours[0].tolist() == [2]
-    after = method.forget(None, before, [4, 5], seed=0)  # item 0 loses nobody: both are .71 now, the lower code stays
-    assert after.model.neighbours[0].tolist() == [1]
-    entering = method.forget(None, method.fit(None, log_of([*pairs, (4, 1)], 5, 3), seed=0), [4, 5], seed=0)
-    assert entering.model.neighbours[0].tolist() == [2]  # .5 of item 1, .71 of item 2: 2 was not in the list and has no user here
+    assert method.forget(None, before, [5, 6], seed=0).model.neighbours[0].tolist() == [2]  # at .71 now
 
 
 def test_only_lists_that_can_have_changed_are_made_anew(monkeypatch):
