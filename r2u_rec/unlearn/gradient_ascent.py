@@ -121,8 +121,8 @@ class GradientAscent:
                 term = beside(model, done)
                 if not torch.isfinite(term):
                     raise DivergenceError(
-                        f"the term beside the forget loss is {float(term.detach())} after {done} ascent steps of lr={self.lr:g}: lower lr, set a "
-                        "bound or a target"
+                        f"the term beside the forget loss is {float(term.detach())} after {done} ascent steps of lr={self.lr:g}: lower lr, "
+                        "set a bound or a target"
                     )
                 descent = descent + term
             gradients = torch.autograd.grad(descent, list(moved.values()), allow_unused=True)
