@@ -11,7 +11,7 @@ import pytest
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report.canvas import THEME, sheet
-from r2u_rec.rivals.picture import BAND, LOOK, _draw, close_up, draw, save_png, unplaced
+from r2u_rec.rivals.picture import BAND, LOOK, _draw, close_up, draw, place_labels, save_png, unplaced
 from r2u_rec.rivals.registry import FAMILIES
 from r2u_rec.rivals.tables import label, lines_of, reference_of
 
@@ -45,6 +45,22 @@ def test_no_name_covers_another_a_point_or_the_edge_among_thirty_systems(crowd, 
         assert not [(text.get_text(), point) for text, box in zip(texts, boxes, strict=True) for point in points if box.contains(*point)]
         frame = panel.get_window_extent()
         assert all(box.x0 >= frame.x0 and box.x1 <= frame.x1 and box.y0 >= frame.y0 and box.y1 <= frame.y1 for box in boxes)
+
+
+def test_a_name_goes_where_no_other_point_is(found):
+    like = lines_of(found, "mf")[2]
+
+    def at(x, y):
+        return replace(like, auc=replace(like.auc, mean=x), utility=replace(like.utility, mean=y))
+
+    others = [at(0.5 + dx, 0.9 + dy) for dx in np.arange(-0.01, 0.2, 0.01) for dy in np.arange(-0.05, 0.051, 0.0025)]
+    with sheet(6.6) as (figure, axes):
+        axes.set(xlim=(0.3, 0.7), ylim=(0.85, 0.95))
+        figure.draw_without_rendering()
+        ((x0, y0, x1, y1),) = place_labels(axes, [at(0.5, 0.9)], others, [])
+        points = axes.transData.transform([(line.auc.mean, line.utility.mean) for line in others])
+    assert not [(x, y) for x, y in points if x0 < x < x1 and y0 < y < y1]
+    assert x1 < points[:, 0].min()  # all but the left is taken
 
 
 def test_systems_near_the_target_are_named_in_the_close_up_and_the_others_among_all(found):
