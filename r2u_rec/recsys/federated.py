@@ -42,19 +42,21 @@ class Federated:
         aggregate: what the server adds to an item row from n clients that changed it: the "sum" of their changes, their "mean", or
             the sum divided by the "root" of n.
 
+    On the validation part of ml-100k (seed 900, d = 64) these defaults give NDCG@20 .250 where ordinary training gives .272. Semi-hard
+    negatives, FRU's own, lower it (5 local epochs: .246 by a whole pool, .239 by a fifth); so do "sum" (.225) and Adam on item rows (.221).
+
     Source: FRU's federated training (WSDM 2023: 200 rounds of 10 % of the clients, beta = .5 for `negative_share`). The client's
-        optimisers (Adam's moments begin anew in each round), the linear decay and the aggregate are ours, chosen on the validation part of
-        ml-100k.
+        optimisers (Adam's moments begin anew in each round), the linear decay and the aggregate are ours.
     """
 
     rounds: int = 200
     client_share: float = 0.1
     local_epochs: int = 10
-    lr: float = 0.01
-    user_lr: float = 0.01
+    lr: float = 0.05
+    user_lr: float = 0.03
     negative_share: float = 0.5
-    pool_share: float = 0.2
-    aggregate: Literal["mean", "root", "sum"] = "mean"
+    pool_share: float = 1.0
+    aggregate: Literal["mean", "root", "sum"] = "root"
 
     def __post_init__(self) -> None:
         for name in ("rounds", "local_epochs"):
