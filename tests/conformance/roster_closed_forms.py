@@ -9,8 +9,10 @@ from r2u_rec.recsys.als import AlsTrainer
 from r2u_rec.recsys.alt_eraser import AltEraser
 from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
 from r2u_rec.recsys.item_knn import ItemKnn
+from r2u_rec.recsys.sharding import ByUser, served
 from r2u_rec.recsys.unlearn_als import UnlearnAls
 from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.sharded import Sharded
 
 ALS = AlsTrainer(4, reg=0.5, alpha=4.0, sweeps=10)
 BPR = ImplicitBprTrainer(4, lr=0.1, reg=0.01, epochs=100)
@@ -22,6 +24,7 @@ METHODS: dict[str, Method] = {
     "unlearn-als, rows alone": UnlearnAls(ALS, n_sweeps=0),
     "alt-eraser": AltEraser(TRAINERS["standard"], n_rounds=2),
     "retrain als": Retrain(ALS),
+    "sharded als": Sharded(ALS, ByUser(), served(), shards=2),
     "retrain implicit bpr": Retrain(BPR),
 }
 PAIRS = [
@@ -33,5 +36,6 @@ PAIRS = [
     ("alt-eraser", "MF, BCE"),
     ("alt-eraser", "LightGCN"),
     ("retrain als", "factors"),
+    ("sharded als", "factors"),
     ("retrain implicit bpr", "factors"),
 ]
