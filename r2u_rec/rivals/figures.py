@@ -117,7 +117,7 @@ def figures(trials: Sequence[Trial]) -> Figures:
 
 def _row(names: dict[str, Any], seed: int, one: Outcome, references: Sequence[Outcome], refused: bool) -> dict[str, Any]:
     """Returns the flat row of an outcome; imprint figures where it can be held against references."""
-    row = names | {"seed": seed, "split": seed} | {k: v for k, v in one.row.items() if k not in ("what", "request", "number", "n_users")}
+    row = names | {"seed": seed, "split": seed} | {k: v for k, v in one.row.items() if k not in ("what", "request", "number")}
     judged = [r.users for r in references if r.users is not None]
     if refused or one.users is None or not judged or min(len(side.users) for side in one.users) < N_FOLDS:
         return row

@@ -11,7 +11,7 @@ from r2u_rec.rivals import registry
 from r2u_rec.rivals.case import Case
 from r2u_rec.rivals.kept import Kept
 from r2u_rec.rivals.registry import Recommender, System, chosen, recommender, recommenders, systems
-from r2u_rec.rivals.trial import forgotten, fold_in_of, timed
+from r2u_rec.rivals.trial import fold_in_of, forgotten, timed
 
 SETTINGS = {"mf": MF, "ease": {"reg": 20.0}, "item_knn": {}, "als": {"embedding_dim": 8, "sweeps": 4}}
 QUICK = {"fru": "fru kept_share=0.5", "eul": "eul steps=10", "ascent": "ascent steps=3", "fine_tune": "fine_tune epochs=2"}
