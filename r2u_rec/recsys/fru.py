@@ -41,17 +41,15 @@ class Fru:
         kept_share: of the rows of each client's update, those that changed most, that the log keeps, in (0, 1] (alpha).
         calibration_share: of the local epochs, at least one, in a calibrated round (lambda).
         norm: the norm |S| is that of the whole "table", or of each "row".
-        own_epochs: at the end each remaining client alone trains its own vector so many epochs on the finished table.
 
     Source: Yuan et al., "Federated Unlearning for On-Device Recommendation", WSDM 2023 (alpha = .5, lambda = .1). There the importance of
-        a stored row is the norm of its change, too; `own_epochs` is ours.
+        a stored row is the norm of its change, too. Ours: norms of rows, and what becomes of clients who lose only some records.
     """
 
     settings: Federated = field(default_factory=Federated)
     kept_share: float = 0.5
     calibration_share: float = 0.1
     norm: Literal["table", "row"] = "table"
-    own_epochs: int = 0
     exact: ClassVar[bool] = False
     reads_retained: ClassVar[bool] = True
 
@@ -61,8 +59,6 @@ class Fru:
                 raise SettingsError(f"{name} must lie in (0, 1], got {getattr(self, name)}")
         if self.norm not in NORMS:
             raise SettingsError(f"norm must be one of {', '.join(NORMS)}, got {self.norm!r}")
-        if self.own_epochs < 0:
-            raise SettingsError(f"own_epochs must be >= 0, got {self.own_epochs}")
 
     def fit(self, task: RankingTask, records: InteractionLog, *, seed: int) -> Fitted:
         """Returns a model trained by federated rounds, and the log; raises what `FederatedTrainer.train` raises."""
@@ -105,9 +101,6 @@ class Fru:
             new = trained_locally_(task, users, items, histories, kept.clients, self.settings, t, seed=seed, epochs=epochs)
             stored = kept.aggregated(len(items), how)
             items += stored if t == 0 else along(stored, new.aggregated(len(items), how), self.norm)
-        if self.own_epochs:
-            everyone = np.flatnonzero(np.diff(histories.indptr)).astype(np.int32)
-            trained_locally_(task, users, items, histories, everyone, self.settings, 0, seed=seed, epochs=self.own_epochs)
         return users, items
 
 
