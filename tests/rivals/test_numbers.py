@@ -21,7 +21,8 @@ def played(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rivals")
     table().to_csv(folder / "shop.csv", index=False)
     content = {
-        "data": str(folder / "shop.csv"), "seeds": [0, 1], "shares": list(SHARES), "strangers_share": 0.06, "n_references": 2, "n_halves": 1,
+        "data": str(folder / "shop.csv"), "seeds": [0, 1], "shares": list(SHARES), "strangers_share": 0.06,
+        "n_references": 2, "n_halves": 1,
         "models": {"ease": {"settings": {"reg": 20.0}, "systems": "all", "requests": ["core 4 %"]}},
         "check": {"model": "ease", "systems": ["rows_deleted", "ease_exact"], "request": "core 4 %", "seed": 1},
     }  # fmt: skip
