@@ -80,6 +80,9 @@ def indifferent(task: Any, model: Any, batch: Any, left: InteractionLog) -> Tens
 def ifru(hops: int = 0, **settings: Any) -> Influence:
     """Returns influence with spill-over, for rows within `hops` edges of an erased one. Approximate; see `Influence`.
 
+    User and item rows together are not convex: give tables=("item_*",), or a damping that makes them so (5 on ml-100k, which leaves nearly
+    everything). A graph model is not convex in its item rows either.
+
     Source: Zhang et al. (2023), "Recommendation Unlearning via Influence Function"; solved to a tolerance by conjugate gradients, with
         the Hessian of what remains.
     """
