@@ -66,8 +66,9 @@ class UnlearningLayers:
         keep_layers: keep the layer for fusing.
 
     The defaults were chosen for matrix factorisation, d = 64, with a layer on the table that all records share, on the validation part of
-    ml-100k (seed 900), where a request takes two thirds of the time of retraining. Lower ranks do not forget there (32 leaves an AUC of .86, 16 of .97, full rank .48), and
-    neither does a margin without the augmented student (AUC .93 at 60 % of the quality).
+    ml-100k (seed 900), where a request takes two thirds of the time of retraining. Lower ranks do not forget there (at push = 2 rank 32
+    leaves an AUC of .86, 16 with smaller batches .97, full rank .48), and neither does a margin without the augmented student (AUC .93 at
+    60 % of the quality).
 
     Source: Chen and Yang 2023, "Unlearn What You Want to Forget", sections 3.1 to 3.3 (layers, selective teacher, fusing); the
         bounded target is that of E2URec (Wang et al. 2024), which lowers the logits where the augmented model raises them (there

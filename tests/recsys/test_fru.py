@@ -106,7 +106,6 @@ def test_those_who_stay_are_still_recommended_their_own_taste():
     log = two_tastes()
     for method in (
         Fru(SMALL, calibration_share=0.5),
-        Fru(SMALL, calibration_share=0.25, own_epochs=10),
         Fru(SMALL, calibration_share=0.5, norm="row"),
     ):
         before = method.fit(TASK, log, seed=0)
@@ -140,7 +139,6 @@ def test_new_directions_get_the_stored_length():
         ({"kept_share": 0.0}, r"kept_share must lie in \(0, 1\], got 0"),
         ({"calibration_share": 2.0}, r"calibration_share must lie in \(0, 1\], got 2"),
         ({"norm": "column"}, "norm must be one of table, row, got 'column'"),
-        ({"own_epochs": -1}, "own_epochs must be >= 0, got -1"),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, message):
