@@ -13,6 +13,7 @@ import torch
 from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.settings import ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.core.adaptive import Adaptive
+from r2u_rec.core.clipping import clipped
 from r2u_rec.core.preparation import Preparation
 from r2u_rec.core.protocols import Split
 from r2u_rec.core.ready2unlearn import Ready2Unlearn
@@ -24,6 +25,8 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.noisy import noisy
+from r2u_rec.recsys.private_tables import private_tables
 from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
@@ -73,15 +76,20 @@ def revocable_split(records: InteractionLog, revocable: Any) -> Split:
     return Split(forget, retain, retain)
 
 
-def strategy(arm: str, prepare: PrepareSettings, revocable: Any, epochs: int) -> Callable[[InteractionLog], Step]:
+def strategy(arm: str, prepare: PrepareSettings, revocable: Any, loop: TrainingSettings) -> Callable[[InteractionLog], Step]:
     """Returns records -> step of a training arm, with the revocable users that are still there."""
     makers: dict[str, Callable[[InteractionLog], Step]] = {
         "standard": lambda records: standard,
         "isolated": lambda records: isolated(records.ids_of_users(revocable), ITEM_TABLES),
         "reweighted": lambda records: reweighted(records.ids_of_users(revocable), prepare.weight),
         "phased": lambda records: phased(records.ids_of_users(revocable), prepare.phase_share),
+        "noisy": lambda records: noisy(records.ids_of_users(revocable), prepare.sigma),
+        "clipped": lambda records: clipped(records.ids_of_users(revocable), prepare.clip_norm),
+        "private": lambda records: private_tables(
+            batch_size=loop.batch_size, max_norm=prepare.private_norm, noise_multiplier=prepare.private_noise
+        ),
         "ready2unlearn": lambda records: Ready2Unlearn(
-            revocable_split(records, revocable), preparation(prepare, records, revocable, epochs), adaptive(prepare)
+            revocable_split(records, revocable), preparation(prepare, records, revocable, loop.epochs), adaptive(prepare)
         ),
     }
     return makers[arm]
@@ -118,7 +126,7 @@ def trainer(
     checkpoint: Any = None,
 ) -> GradientTrainer:
     """Returns how `arm` trains."""
-    step = strategy(arm, s.prepare, revocable, s.training.epochs)
+    step = strategy(arm, s.prepare, revocable, s.training)
     return GradientTrainer(training(s.training), step, validate, checkpoint, on_history, label=arm)
 
 

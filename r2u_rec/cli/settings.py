@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-Arm: TypeAlias = Literal["standard", "isolated", "reweighted", "phased", "ready2unlearn"]
+Arm: TypeAlias = Literal["standard", "isolated", "reweighted", "phased", "noisy", "clipped", "private", "ready2unlearn"]
 Operator: TypeAlias = Literal["auto", "newton", "ascent", "retrain", "exact"]
 Bound: TypeAlias = Literal["none", "cap", "chance", "soft"]
 MEASURED = "measured on ml-100k"
@@ -82,6 +82,10 @@ class PrepareSettings:
     arm: Arm = setting("ready2unlearn", "how `train` trains")
     weight: float = setting(0.25, "reweighted: weight of revocable interactions", "Ready2Unlearn, baselines")
     phase_share: float = setting(0.5, "phased: share of the epochs that see all interactions", "Ready2Unlearn, baselines")
+    sigma: float = setting(0.3, "noisy: noise on the vectors of revocable interactions, in their own scale", "Ready2Unlearn, baselines")
+    clip_norm: float = setting(0.01, "clipped: bound of what revocable interactions add to a step's gradient", MEASURED)
+    private_norm: float = setting(0.1, "private (DP-SGD, mf alone): bound of one interaction's gradient", "Ready2Unlearn, baselines")
+    private_noise: float = setting(0.5, "private: standard deviation of the noise over that bound")
     alpha: float = setting(1.0, "length of the inner ascent, an interaction or a request", MEASURED)
     alpha_unit: Literal["record", "request"] = setting("record", "what alpha is multiplied by")
     geometry: Literal["gradient", "sign", "normalised", "random"] = setting("gradient", "of the inner step; random: a control", PAPER)

@@ -29,7 +29,7 @@ def private_tables(*, batch_size: int, max_norm: float = 0.1, noise_multiplier: 
 
     Raises:
         SettingsError: a setting out of range.
-        CapabilityError: in a step, a model whose tables are no leaf parameters (a graph mixes records), sparse tables, several processes.
+        CapabilityError: in a step, a model whose tables are no leaf parameters (a graph mixes records), several processes.
 
     Source: Abadi et al. (2016), Algorithm 1; per-record norms of looked-up rows as in Lee and Kifer (2021) for embeddings.
     """
@@ -75,6 +75,4 @@ def _tables(s: StepInput) -> tuple[torch.Tensor, torch.Tensor]:
             f"{type(s.model).__name__} computes its vectors from more than one record's rows, so no gradient belongs to one record: "
             "use matrix factorisation, or core.private"
         )
-    if any(getattr(layer, "sparse", False) for layer in s.model.modules()):
-        raise CapabilityError("sparse tables take no noise in rows that the batch does not meet: build the model with sparse=False")
     return found

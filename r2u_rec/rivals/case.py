@@ -59,11 +59,6 @@ class Case:
         return self.recipe.task
 
     @property
-    def dense_task(self) -> Any:
-        """The task with dense gradients."""
-        return self.recipe.task if self.recipe.dense is None else self.recipe.dense
-
-    @property
     def training(self) -> Training:
         """Settings of the loop; CapabilityError for a recommender that is not trained by it."""
         if self.recipe.training is None:

@@ -35,12 +35,6 @@ def _training(settings: Mapping[str, Any]) -> Training:
     return Training(**_part(settings, "training"))
 
 
-def _mf(settings: Mapping[str, Any]) -> Recipe:
-    build, task = _part(settings, "build"), _part(settings, "task")
-    dense = RankingTask(matrix_factorization(**build, sparse=False), **task)
-    return Recipe(RankingTask(matrix_factorization(**build), **task), _training(settings), dense=dense)
-
-
 def _ranking(made: Callable[..., Any], settings: Mapping[str, Any]) -> Recipe:
     return Recipe(RankingTask(made(**_part(settings, "build")), **_part(settings, "task")), _training(settings))
 
@@ -80,7 +74,7 @@ def _of_recbole(name: str, title: str, offers: frozenset[str]) -> Recommender:
 
 
 RECOMMENDERS = (
-    Recommender("mf", "MF", "Rendle et al. 2009 (BPR)", GRADIENT | {"tables", "rows"}, _mf),
+    Recommender("mf", "MF", "Rendle et al. 2009 (BPR)", GRADIENT | {"tables", "rows"}, partial(_ranking, matrix_factorization)),
     Recommender("lightgcn", "LightGCN", "He et al. 2020", GRADIENT | {"tables", "graph"}, partial(_ranking, lightgcn)),
     Recommender("neumf", "NeuMF", "He et al. 2017", GRADIENT, partial(_ranking, neumf)),
     Recommender("autoencoder", "autoencoder", "Liang et al. 2018, Mult-DAE", GRADIENT | {"autoencoder"}, _autoencoder),

@@ -65,14 +65,12 @@ class Recipe:
         task: of `core`; None for models that need none.
         training: of the loop; None where `trainer` trains.
         trainer: any `Trainer`.
-        dense: the same task with dense gradients, for what needs them; None where `task` has them.
         around: trainer -> trainer, for what follows the loop, such as a polish of the output layer; None for nothing.
     """
 
     task: Any
     training: Training | None = None
     trainer: Trainer | None = None
-    dense: Any = None
     around: Callable[[Trainer], Trainer] | None = None
 
 

@@ -59,13 +59,12 @@ def prepared(case: Case, records: Any, s: Mapping[str, Any]) -> Ready2Unlearn:
 
 def _system(way: str, title: str, source: str, operator: str, needs: frozenset[str] = STEPS) -> System:
     def build(case: Case, options: Mapping[str, Any]) -> Built:
-        task = case.dense_task if way == "private" else None
         trainer = case.trainer(way, strategy(case, way))
         if operator == "ascent":
-            return Built(PostHoc(trainer, case.scaled(ascent(case, options), options["length"])), task)
+            return Built(PostHoc(trainer, case.scaled(ascent(case, options), options["length"])))
         if operator == "newton":
-            return Built(PostHoc(trainer, newton(case, case.rule(), NEWTON)), task)
-        return Built(PostHoc(trainer, NoEdit()), task)
+            return Built(PostHoc(trainer, newton(case, case.rule(), NEWTON)))
+        return Built(PostHoc(trainer, NoEdit()))
 
     name = way if operator == "none" else f"{way}_{operator}"
     return System(name, title, source, "training", "request", needs, build, ASCENT if operator == "ascent" else {})

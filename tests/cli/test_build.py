@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from r2u_rec.cli.build import canary_rule, operator_of, threads, training
+from r2u_rec.cli.build import canary_rule, operator_of, task, threads, trainer, training
 from r2u_rec.cli.cohorts import draw_cohorts
-from r2u_rec.cli.settings import ForgetSettings, ModelSettings, Settings, TrainingSettings
+from r2u_rec.cli.settings import Arm, ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.data import read_log
 from r2u_rec.errors import SettingsError
 
@@ -54,3 +56,17 @@ def test_nobody_by_whom_a_run_is_judged_is_a_canary():
     assert len(drawn) > 0
     assert not np.intersect1d(drawn, np.concatenate([cohorts.forget, cohorts.holdout, cohorts.strangers])).size
     assert np.isin(drawn, cohorts.revocable).all()
+
+
+@pytest.mark.parametrize("arm", get_args(Arm))
+def test_every_way_to_train_is_one_setting_and_no_two_are_the_same(arm):
+    rng = np.random.default_rng(0)
+    log = read_log(
+        pd.DataFrame({"user": np.repeat(np.arange(30), 8), "item": np.concatenate([rng.permutation(20)[:8] for _ in range(30)])})
+    )
+    model = ModelSettings(embedding_dim=4)
+    s = Settings(model=model, training=TrainingSettings(epochs=4, batch_size=64, lr=0.05), prepare=PrepareSettings(arm=arm, clip_norm=1e-3))
+    made = trainer(s, arm, np.arange(12)).train(task(model), log, seed=0)
+    plain = trainer(s, "standard", np.arange(12)).train(task(model), log, seed=0)
+    assert torch.isfinite(made.tables()[1]).all()
+    assert torch.equal(made.tables()[1], plain.tables()[1]) == (arm == "standard")

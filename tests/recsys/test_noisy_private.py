@@ -112,5 +112,8 @@ def test_what_would_void_the_promise_is_refused():
         private_tables(batch_size=0)
     with pytest.raises(CapabilityError, match="LightGCN computes its vectors from more than one record's rows"):
         trained(private_tables(batch_size=72), RankingTask(lightgcn(4, 2)), epochs=1)
-    with pytest.raises(CapabilityError, match="sparse tables take no noise"):
-        trained(private_tables(batch_size=72), RankingTask(matrix_factorization(4)), epochs=1)
+
+
+def test_tables_with_sparse_gradients_take_the_noise_in_every_row_too():
+    found, _ = gradients(private_tables(batch_size=100), RankingTask(matrix_factorization(4), reg=0.05))
+    assert all((g != 0).all() and not g.is_sparse for g in found.values())
