@@ -4,7 +4,8 @@
     python benchmarks/receraser.py --flags FLAGS.npz --part validation --seeds 900
 
 FLAGS.npz holds one flag a row of ml-1m.inter in file order: 0 train, 1 test, 2 in neither. Full ranking, training items masked, as
-in the released code. Seconds are processor seconds on one thread. Rows are merged into results/receraser.json as they are measured.
+in the released code. Seconds are processor seconds on one thread. Rows are written into results/receraser.json as they are measured;
+what stands there is not measured again: delete the file after a change of the settings.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +74,13 @@ class Once:
     trainer: GradientTrainer
     seed: int
     made: list[nn.Module] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     def train(self, task: Any, records: Any, *, seed: int) -> nn.Module:
         if not self.made:
+            begun = time.process_time()
             self.made.append(self.trainer.train(task, records, seed=self.seed))
+            self.seconds.append(time.process_time() - begun)
         return self.made[0]
 
 
@@ -93,50 +98,53 @@ class Timed:
         return model
 
 
-def rows_of(s: dict[str, Any], world: World, seed: int, part: str) -> Iterator[dict[str, Any]]:
-    """Yields one row a model: the whole, then each partition with attention and with the mean."""
+Key = tuple[int, str, str]
+"""(shards, partition, aggregate): what a row is a measurement of."""
+
+
+def rows_of(s: dict[str, Any], world: World, seed: int, part: str, done: set[Key]) -> Iterator[dict[str, Any]]:
+    """Yields one row a model that is not `done`: the whole, then each partition with attention and with the mean."""
     shape = dict(s["task"])
     task = RankingTask(matrix_factorization(shape.pop("embedding_dim")), **shape)
     trainer = GradientTrainer(Training(**s["training"]), progress=False)
-    begun = time.process_time()
-    whole = trainer.train(task, world.train, seed=seed)
-    seconds = time.process_time() - begun
-    yield (
-        {"shards": 1, "partition": "none", "aggregate": "none"}
-        | world.quality(whole, part)
-        | {
-            "fit_seconds": seconds,
-            "erase_seconds": seconds,
-            "retrained_share": 1.0,
-        }
-    )
+    if (1, "none", "none") not in done:
+        begun = time.process_time()
+        whole = trainer.train(task, world.train, seed=seed)
+        seconds = {"fit_seconds": time.process_time() - begun, "erase_seconds": time.process_time() - begun, "retrained_share": 1.0}
+        yield {"shards": 1, "partition": "none", "aggregate": "none"} | world.quality(whole, part) | seconds
     pretrain = Once(GradientTrainer(Training(**s["pretrain"]), progress=False), seed)
-    begun = time.process_time()
-    pretrain.train(task, world.train, seed=seed)
-    pretraining = time.process_time() - begun
-    attention = Attention(**s["attention"] | {"training": Training(**s["attention"]["training"])})
+    for by, shards in product(s["partitions"], s["shards"]):
+        if (shards, by, "attention") not in done or (shards, by, "mean") not in done:
+            yield from sharded_rows(s, world, seed, part, task, trainer, pretrain, by, shards)
+
+
+def sharded_rows(
+    s: dict[str, Any], world: World, seed: int, part: str, task: Any, trainer: GradientTrainer, pretrain: Once, by: str, shards: int
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of one partition: with attention, and with the mean over the same shards."""
+    learned = Timed(Attention(**s["attention"] | {"training": Training(**s["attention"]["training"])}))
     users = stream(seed, "erased").choice(np.flatnonzero(world.train.user_counts), s["erased_users"], replace=False)
-    for shards in s["shards"]:
-        for by in s["partitions"]:
-            learned = Timed(attention)
-            method = receraser(trainer, task, shards=shards, by=by, pretrain=pretrain, aggregate=learned) if by != "hash" else None
-            method = method or Sharded(trainer, ByUser(), learned, shards=shards)
-            begun = time.process_time()
-            fitted = method.fit(task, world.train, seed=seed)
-            fit_seconds = time.process_time() - begun + (pretraining if by != "hash" else 0)
-            ids = world.train.ids_of_users(users)
-            erase_seconds = None
-            if by in s["erase"]:
-                begun = time.process_time()
-                method.forget(task, fitted, ids, seed=seed)
-                erase_seconds = time.process_time() - begun
-            common = {"shards": shards, "partition": by, "retrained_share": method.touched_share(fitted, ids)}
-            parts = [world.train.take(fitted.memory.shard_of == shard) for shard in range(shards)]
-            mean = Timed(served())
-            plain = mean(task, fitted.memory.models, parts, seed=seed)
-            for name, model, own in (("attention", fitted.model, 0.0), ("mean", plain, learned.seconds[0] - mean.seconds[0])):
-                row = common | {"aggregate": name} | world.quality(model, part) | {"fit_seconds": fit_seconds - own}
-                yield row | ({"erase_seconds": erase_seconds - own} if erase_seconds is not None else {})
+    ids = world.train.ids_of_users(users)
+    if by == "hash":
+        method = Sharded(trainer, ByUser(), learned, shards=shards)
+    else:
+        method = receraser(trainer, task, shards=shards, by=by, pretrain=pretrain, aggregate=learned)
+    known = sum(pretrain.seconds)  # vectors of an earlier partition: as if they were trained anew
+    begun = time.process_time()
+    fitted = method.fit(task, world.train, seed=seed)
+    fit_seconds = time.process_time() - begun + (known if by != "hash" else 0)
+    erase_seconds = None
+    if by in s["erase"]:
+        begun = time.process_time()
+        method.forget(task, fitted, ids, seed=seed)
+        erase_seconds = time.process_time() - begun
+    common = {"shards": shards, "partition": by, "retrained_share": method.touched_share(fitted, ids)}
+    parts = [world.train.take(fitted.memory.shard_of == shard) for shard in range(shards)]
+    mean = Timed(served())
+    plain = mean(task, fitted.memory.models, parts, seed=seed)
+    for name, model, own in (("attention", fitted.model, 0.0), ("mean", plain, learned.seconds[0] - mean.seconds[0])):
+        row = common | {"aggregate": name} | world.quality(model, part) | {"fit_seconds": fit_seconds - own}
+        yield row | ({"erase_seconds": erase_seconds - own} if erase_seconds is not None else {})
 
 
 def split_hashes(world: World) -> dict[str, str]:
@@ -145,7 +153,7 @@ def split_hashes(world: World) -> dict[str, str]:
 
 
 def write(folder: Path, s: dict[str, Any], world: World, rows: list[dict[str, Any]]) -> Path:
-    """Writes all rows; earlier ones of the same seeds are replaced."""
+    """Writes all rows, and what was aimed at."""
     reached = [
         f"{by}, 5 shards, attention: Recall@20 {np.mean(mine):.4f}, aimed at {PUBLISHED[by]} ({np.mean(mine) / PUBLISHED[by] - 1:+.1%})."
         for by in PUBLISHED
@@ -186,14 +194,14 @@ def main(arguments: list[str] | None = None) -> None:
     world, path = read_world(a.flags), a.results / f"{NAME}.json"
     chosen = s | {key: value for key, value in (("partitions", a.partitions), ("shards", a.shards)) if value}
     for seed in a.seeds:
-        for row in rows_of(chosen, world, seed, a.part):
+        kept = read_benchmark(path)["figures"] if path.exists() and a.part == "test" else []
+        done = {(row["shards"], row["partition"], row["aggregate"]) for row in kept if row["seed"] == seed}
+        for row in rows_of(chosen, world, seed, a.part, done):
             print(row, flush=True)
+            kept.append({"seed": seed} | {k: round(v, 4) if k.endswith(("seconds", "share")) else v for k, v in row.items()})
             if a.part == "test":
-                key = ("seed", "shards", "partition", "aggregate")
-                row = {"seed": seed} | {k: round(v, 4) if k.endswith(("seconds", "share")) else v for k, v in row.items()}
-                kept = read_benchmark(path)["figures"] if path.exists() else []
-                rows = [old for old in kept if [old[k] for k in key] != [row[k] for k in key]] + [row]
-                write(a.results, s, world, sorted(rows, key=lambda r: [str(r[k]) for k in key]))
+                kept.sort(key=lambda row: (row["shards"], row["partition"], row["aggregate"], row["seed"]))
+                write(a.results, s, world, kept)
 
 
 if __name__ == "__main__":
