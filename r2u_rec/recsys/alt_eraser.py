@@ -154,4 +154,5 @@ def _chosen(c: Contacts, moving: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor
     """Returns rows (m,), features (m, d), slopes, curvatures and ridges (m,) of the contacts with rows that move."""
     record, column = moving[c.rows].nonzero(as_tuple=True)
     features = c.features[record, column if c.features.shape[1] > 1 else torch.zeros_like(column)]
-    return c.rows[record, column], features, *(values[record, column] for values in (c.slopes, c.curvatures, c.ridges))
+    slopes, curvatures, ridges = (values[record, column] for values in (c.slopes, c.curvatures, c.ridges))
+    return c.rows[record, column], features, slopes, curvatures, ridges

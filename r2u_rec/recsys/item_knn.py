@@ -129,7 +129,8 @@ class ItemKnn:
         Raises:
             UnknownRecordError: ids that are not among `fitted.records`.
         """
-        ids, model = as_ids(ids), fitted.model
+        ids = as_ids(ids)
+        model: Any = fitted.model
         if ids.size == 0:
             return fitted
         left = fitted.records.drop(ids)

@@ -34,8 +34,8 @@ class UnlearnAls:
 
     Attributes:
         trainer: fits, and says the objective.
-        n_sweeps: >= 0. On the validation part of ml-100k 5 leave a calibrated AUC of .79, 20 of .51, at which going on costs what training anew
-            does: the start saves nothing there.
+        n_sweeps: >= 0. On ml-100k, 10 % of the users erased, 5 leave a calibrated AUC of .79 and 20 of .55; the latter cost more than
+            training anew does, so that the start saves nothing there.
 
     Source: Xu et al., "Netflix and Forget: Efficient and Exact Machine Unlearning from Bi-linear Recommendations", 2023. The paper
         sweeps from the trained factors; that the rows named come first, and that no sweep is allowed, are ours.
@@ -65,7 +65,7 @@ class UnlearnAls:
         if ids.size == 0:
             return fitted
         left = fitted.records.drop(ids)
-        model = copy.deepcopy(fitted.model)
+        model: Any = copy.deepcopy(fitted.model)
         gone = vanishing_pairs(fitted.records, left, ids)
         if gone.nnz:
             matrix = left.matrix()
