@@ -42,13 +42,16 @@ class Fru:
         calibration_share: of the local epochs, at least one, in a calibrated round (lambda).
         norm: the norm |S| is that of the whole "table", or of each "row".
 
+    On the validation part of ml-100k (seed 900, 94 erased) calibration_share .1, the source's, kept NDCG@20 .212 and .3 kept .237 where
+    federated retraining gives .246, both with the imprint gone; so .3 is the default. Norms of rows did worse than that of the table.
+
     Source: Yuan et al., "Federated Unlearning for On-Device Recommendation", WSDM 2023 (alpha = .5, lambda = .1). There the importance of
         a stored row is the norm of its change, too. Ours: norms of rows, and what becomes of clients who lose only some records.
     """
 
     settings: Federated = field(default_factory=Federated)
     kept_share: float = 0.5
-    calibration_share: float = 0.1
+    calibration_share: float = 0.3
     norm: Literal["table", "row"] = "table"
     exact: ClassVar[bool] = False
     reads_retained: ClassVar[bool] = True
