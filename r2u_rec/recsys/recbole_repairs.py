@@ -76,6 +76,6 @@ def loss_each_(model: nn.Module) -> None:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is pairwise:
-                setattr(parent, name, EachBPR(float(child.gamma)))
+                setattr(parent, name, EachBPR(child.gamma))  # type: ignore[arg-type]
             elif isinstance(child, nn.BCEWithLogitsLoss | nn.BCELoss | nn.CrossEntropyLoss) and child.reduction == "mean":
                 child.reduction = "none"

@@ -89,15 +89,14 @@ def test_the_search_for_erased_edges_finds_those_of_each_kind():
         assert any(where.endswith(place) for where in found), (name, found)
 
 
-def test_tables_kept_from_an_earlier_ranking_never_answer_for_moved_parameters():
-    for name in ("LightGCN", "SGL"):
-        model = trained(name)
-        before = model.scores(EVERYBODY)
-        with torch.no_grad():
-            model.model.item_embedding.weight.mul_(-1)
-            model.model.user_embedding.weight.mul_(3)
-        assert not np.allclose(model.scores(EVERYBODY), before)
-        assert model.model.restore_item_e is None
+@pytest.mark.parametrize("name", ["LightGCN", "SGL"])
+def test_tables_kept_from_an_earlier_ranking_never_answer_for_moved_parameters(name):
+    model = trained(name)
+    wanted = model.scores(EVERYBODY)
+    assert model.model.restore_item_e is None
+    model.model.restore_user_e, model.model.restore_item_e = torch.ones(25, 4), torch.ones(17, 4)  # of parameters that are gone
+    assert np.array_equal(model.scores(EVERYBODY), wanted)
+    assert model.model.restore_item_e is None
 
 
 def test_records_of_another_vocabulary_are_refused():

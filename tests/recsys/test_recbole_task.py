@@ -32,7 +32,7 @@ from r2u_rec.unlearn.sharded import Sharded
 
 EACH = ("BPR", "LightGCN", "NeuMF", "FISM", "GCMC", "DMF", "DGCF", "NGCF", "NAIS", "NNCF", "SpectralCF")
 BATCH = ("SGL", "MultiDAE", "MultiVAE", "ENMF", "ConvNCF", "LINE", "SimpleX", "CDAE", "DiffRec", "MacridVAE", "RaCT")
-QUICK = ("BPR", "LightGCN", "NeuMF", "SGL", "MultiDAE", "GCMC")
+QUICK = ("BPR", "LightGCN", "NeuMF", "SGL", "MultiDAE")
 IDS = LOG.ids[[5, 90, 31, 7]]
 
 
