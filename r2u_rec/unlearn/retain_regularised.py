@@ -31,8 +31,8 @@ class RetainRegularised:
         batch_size: retained records a step; None takes them all. The noise of small batches is what costs quality, more than the steps.
 
     On ml-100k (BPR matrix factorisation, one in ten leaves) on the validation part of seeds 900 to 902 the weight here, with all
-    records, beside an ascent with optimizer="adam", lr=.005 and the shared table alone, forgot after 49 steps, bounded by "cap" at 1 nat after
-    56, by NPO with beta=1 after 52, each with nearly the quality of retraining; batches of 8192 lost 5 to 15 %. The number of
+    records, beside an ascent with optimizer="adam", lr=.005 and one table, forgot after 49 steps, bounded by "cap" at 1 nat after
+    56, by NPO with beta=1 after 52, each with nearly the quality of retraining; batches of 8192 lost some 5 to 15 %. The number of
     steps is a matter of the data: stop by a rule.
 
     Source: gradient difference as in Liu, Liu and Stone (2022), "Continual Learning and Private Unlearning", and the TOFU benchmark (Maini
