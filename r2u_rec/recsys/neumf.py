@@ -18,10 +18,10 @@ CHUNK_PAIRS = 400_000
 CHUNK_HISTORIES = 64
 """Histories that a row is fitted to at once."""
 
-FOLD_IN_OTHERS = 200
+FOLD_IN_OTHERS = 100
 """Items outside a history that stand for the catalogue in its fit, about."""
 
-STEP_LENGTHS = (1.0, 0.5, 0.2, 0.0)
+STEP_LENGTHS = (1.0, 0.4, 0.0)
 """Of a step of that fit the best of these is taken, so that it never climbs."""
 
 
