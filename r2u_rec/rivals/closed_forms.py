@@ -36,5 +36,5 @@ SYSTEMS = (
         frozenset({"item_knn"}),
         _item_knn,
     ),
-    System("unlearn_als", "Unlearn-ALS", "Xu et al. 2023", "closed", "retained", frozenset({"als"}), _als, {"sweeps": 5}),
+    System("unlearn_als", "Unlearn-ALS", "Xu et al. 2023", "closed", "retained", frozenset({"als"}), _als, {"sweeps": 20}),
 )

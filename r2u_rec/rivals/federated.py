@@ -23,6 +23,6 @@ SYSTEMS = (
         "retained",
         frozenset({"steps", "losses", "tables", "rows"}),
         _fru,
-        {"kept_share": 0.5, "calibration_share": 0.1},
+        {"kept_share": 0.5, "calibration_share": 0.3},
     ),
 )

@@ -75,7 +75,8 @@ def _scif(case: Case, options: Mapping[str, Any]) -> Built:
 
 
 def _eul(case: Case, options: Mapping[str, Any]) -> Built:
-    edit = UnlearningLayers(steps=options["steps"], lr=options["lr"], rank=options["rank"], tables=item_tables(case), keep_layers=False)
+    own = {key: value for key, value in options.items() if key != "length"}
+    edit = UnlearningLayers(**own, tables=item_tables(case), keep_layers=False)
     return Built(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
@@ -152,7 +153,7 @@ SYSTEMS = (
         "retained",
         STEPS,
         _eul,
-        {"steps": 100, "lr": 0.01, "rank": 16, "length": "canaries"},
+        {"steps": 200, "lr": 0.01, "rank": 64, "batch_size": 8192, "forget_weight": 0.5, "push": 1.25, "length": "canaries"},
     ),
     System(
         "alt_eraser",
