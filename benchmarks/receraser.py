@@ -29,7 +29,7 @@ from r2u_rec.core.training import Training
 from r2u_rec.data import InteractionLog, load_dataset
 from r2u_rec.evaluate.ranking import rank, ranking_metrics
 from r2u_rec.recsys.attention import Attention
-from r2u_rec.recsys.receraser import receraser
+from r2u_rec.recsys.receraser import ABSENT_BY, receraser
 from r2u_rec.recsys.sharding import ByUser, served
 from r2u_rec.recsys.task import RankingTask, matrix_factorization
 from r2u_rec.report import read_benchmark, write_benchmark
@@ -122,7 +122,7 @@ def sharded_rows(
     s: dict[str, Any], world: World, seed: int, part: str, task: Any, trainer: GradientTrainer, pretrain: Once, by: str, shards: int
 ) -> Iterator[dict[str, Any]]:
     """Yields the rows of one partition: with attention, and with the mean over the same shards."""
-    learned = Timed(Attention(**s["attention"] | {"training": Training(**s["attention"]["training"])}))
+    learned = Timed(Attention(Training(**s["attention"]), absent=ABSENT_BY.get(by, "fold")))
     users = stream(seed, "erased").choice(np.flatnonzero(world.train.user_counts), s["erased_users"], replace=False)
     ids = world.train.ids_of_users(users)
     if by == "hash":

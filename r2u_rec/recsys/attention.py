@@ -16,7 +16,7 @@ from r2u_rec.recsys.combined import CombinedTables
 from r2u_rec.recsys.shard_tables import Absent, ShardTables, joined, shard_tables
 from r2u_rec.rng import stream
 
-TRAINING = Training(epochs=4, batch_size=8192, lr=1e-2, schedule="linear")
+TRAINING = Training(epochs=10, batch_size=8192, lr=1e-2, schedule="linear")
 
 
 class AttentiveTables(nn.Module):
