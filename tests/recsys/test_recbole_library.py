@@ -35,7 +35,7 @@ def state():
     }
 
 before = state()
-for name in ("SGL", "DGCF", "MultiVAE"):
+for name in ("SGL", "DGCF"):
     task = r2u_rec.recsys.recbole.recbole_task(name)
     model = GradientTrainer(Training(epochs=2, batch_size=72), progress=False).train(task, LOG, seed=0)
     model.scores(np.arange(3)); model.fold_in(LOG.matrix()[:2])

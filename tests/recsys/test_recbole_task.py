@@ -199,7 +199,7 @@ def test_what_a_model_cannot_give_is_refused_before_training_or_at_the_first_ste
         ascent.forget(small("SGL"), ascent.fit(small("SGL"), LOG, seed=0), LOG.ids[:3], seed=0)
 
 
-@pytest.mark.parametrize("name", ["LightGCN", "SGL", "NeuMF"])
+@pytest.mark.parametrize("name", ["LightGCN", "SGL"])
 def test_a_model_is_prepared_by_ready2unlearn_and_that_changes_what_it_learns(name):
     forget = LOG.ids_of_users(np.arange(6))
     retain = np.setdiff1d(LOG.ids, forget)
