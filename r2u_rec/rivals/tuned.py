@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-from torch import nn
 
 from r2u_rec.recsys.alt_eraser import AltEraser
 from r2u_rec.recsys.spill_over import ifru, scif
 from r2u_rec.rivals.case import Case
-from r2u_rec.rivals.edits import ASCENT, STEPS, ascent, item_tables, npo
+from r2u_rec.rivals.edits import STEPS, item_tables
 from r2u_rec.rivals.registry import Built, System
+from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.influence import Influence
+from r2u_rec.unlearn.preference import NegativePreference
 from r2u_rec.unlearn.retain_regularised import RetainRegularised
 from r2u_rec.unlearn.solvers import ConjugateGradient, Neumann
 from r2u_rec.unlearn.tuned import FineTune, Tuned
@@ -28,35 +28,15 @@ def _fine_tune(case: Case, options: Mapping[str, Any]) -> Built:
 
 
 def _ascent_retain(case: Case, options: Mapping[str, Any]) -> Built:
-    def make(n: int) -> RetainRegularised:
-        return RetainRegularised(ascent(case, options), options["weight"] * n)  # beside a sum the weight grows with the request
-
-    return Built(Tuned(case.trainer(), case.scaled_tuner(TunedByRecord(make), options["length"])))
+    climb = GradientAscent(options["steps"], options["lr"], optimizer="adam", tables=item_tables(case))
+    edit = RetainRegularised(climb, options["weight"], batch_size=None)
+    return Built(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
 def _npo_retain(case: Case, options: Mapping[str, Any]) -> Built:
-    def make(n: int) -> RetainRegularised:
-        return RetainRegularised(npo(case, options).make(n), options["weight"])
-
-    return Built(Tuned(case.trainer(), case.scaled_tuner(TunedByRecord(make), options["length"])))
-
-
-@dataclass(frozen=True)
-class TunedByRecord:
-    """An edit whose settings depend on how many records are to be forgotten; `make`: their number -> the edit."""
-
-    make: Any
-
-    def check(self, task: Any) -> None:
-        self.make(1).check(task)
-
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> Any:
-        """Returns what the edit keeps."""
-        return self.make(1).remember(task, model, records, seed=seed)
-
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> Any:
-        """Edits in place."""
-        return self.make(len(forget.ids)).edit_(task, model, forget, left, memory, seed=seed)
+    climb = NegativePreference(options["steps"], options["lr"], options["beta"], optimizer="adam", tables=item_tables(case))
+    edit = RetainRegularised(climb, options["weight"], batch_size=None)
+    return Built(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
 def _influence(case: Case, options: Mapping[str, Any]) -> Built:
@@ -66,7 +46,7 @@ def _influence(case: Case, options: Mapping[str, Any]) -> Built:
 
 
 def _ifru(case: Case, options: Mapping[str, Any]) -> Built:
-    edit = ifru(options["hops"], damping=options["damping"])
+    edit = ifru(options["hops"], damping=options["damping"], tables=item_tables(case))
     return Built(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
@@ -93,7 +73,7 @@ SYSTEMS = (
         "retained",
         frozenset({"steps"}),
         _fine_tune,
-        {"epochs": 20, "lr": 0.004},
+        {"epochs": 100, "lr": 0.01},
     ),
     System(
         "ascent_retain",
@@ -103,7 +83,7 @@ SYSTEMS = (
         "retained",
         STEPS,
         _ascent_retain,
-        {**ASCENT, "weight": 1.0},
+        {"steps": 49, "lr": 0.005, "weight": 6.0, "length": "canaries"},
     ),
     System(
         "npo_retain",
@@ -113,7 +93,7 @@ SYSTEMS = (
         "retained",
         STEPS,
         _npo_retain,
-        {**ASCENT, "beta": 1.0, "weight": 1.0},
+        {"steps": 52, "lr": 0.005, "beta": 1.0, "weight": 6.0, "length": "canaries"},
     ),
     System(
         "influence",
@@ -123,7 +103,7 @@ SYSTEMS = (
         "retained",
         TABLES,
         _influence,
-        {"solver": "cg", "damping": 0.1, "length": "canaries"},
+        {"solver": "cg", "damping": 0.2, "length": "canaries"},
     ),
     System(
         "scif",
@@ -143,7 +123,7 @@ SYSTEMS = (
         "retained",
         TABLES,
         _ifru,
-        {"hops": 0, "damping": 0.1, "length": "canaries"},
+        {"hops": 0, "damping": 0.2, "length": "canaries"},
     ),
     System(
         "eul",
