@@ -1,7 +1,10 @@
 """With 40,000 users, 60 requests a month and a deadline of one month: what should I run?
 
-python examples/plan_erasures.py            # a made-up shop of that size, some minutes
+python examples/plan_erasures.py            # a made-up shop of that size, half a year: 4.2 minutes of processor time on one core, 1 GB
 python examples/plan_erasures.py --toy      # 400 users, seconds
+
+For that shop the answer is an exact model erased in weekly batches (EASE: .04 processor seconds a month, no deadline missed), and what
+speaks against it: who holds the model from before and after a week reads who left at an AUC of .91.
 
 A program to be read from top to bottom, cell by cell; put your own log, model and costs in its place.
 """
@@ -10,6 +13,9 @@ A program to be read from top to bottom, cell by cell; put your own log, model a
 from __future__ import annotations
 
 import argparse
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import mkdtemp
@@ -38,7 +44,7 @@ parser.add_argument("--toy", action="store_true")
 TOY = parser.parse_args().toy
 MONTHS, PER_MONTH = (3, 8) if TOY else (6, 60)
 
-parts = random_per_user(tastes(n_users=400 if TOY else 40_000, n_items=80 if TOY else 400), seed=0)
+parts = random_per_user(tastes(n_users=400 if TOY else 40_000, n_items=80 if TOY else 1_000), seed=0)
 train = parts.train
 holdout = np.sort(np.random.default_rng(0).choice(train.n_users, train.n_users // 20, replace=False))
 log = train.keep(np.setdiff1d(train.ids, train.ids_of_users(holdout)))
@@ -47,11 +53,11 @@ log = train.keep(np.setdiff1d(train.ids, train.ids_of_users(holdout)))
 start = pd.Timestamp("2026-01-01")
 begin, end = int(start.timestamp()), int((start + pd.DateOffset(months=MONTHS)).timestamp())
 stream = Stream(begin, end, draw_requests(log, start=begin, end=end, rate_per_month=PER_MONTH, seed=0), [], [])
-checkpoints = [begin + (end - begin) // 2, end]
+checkpoints = [end]
 
 # %% What could be run: two models, each with the policies that fit it.
-training = Training(epochs=60 if TOY else 20, batch_size=8192, lr=0.1 if TOY else 0.02, schedule="linear", average_share=0.25)
-factors = RankingTask(matrix_factorization(16), reg=1e-3 if TOY else 0.01)
+training = Training(epochs=60 if TOY else 10, batch_size=8192 if TOY else 32_768, lr=0.1, schedule="linear", average_share=0.25)
+factors = RankingTask(matrix_factorization(16 if TOY else 64), reg=1e-3 if TOY else 5e-4)
 trainer = GradientTrainer(training)
 newton, ease = PostHoc(trainer, BlockNewton(length=1.0, n_draws=16)), Ease(reg=50.0)
 candidates = {
@@ -72,16 +78,37 @@ candidates = {
     ),
 }
 
-# %% Play the year: models are really edited, only the clock is simulated.
+# %% Play the months: models are really edited, only the clock is simulated. How far it is stands on standard error.
+begun = time.monotonic()
+
+
+def say(what: str) -> None:
+    print(f"{time.monotonic() - begun:4.0f} s  {what}", file=sys.stderr, flush=True)
+
+
+def by_months(name: str) -> Callable[[float], None]:
+    over = 0
+
+    def progress(share: float) -> None:
+        nonlocal over
+        if int(share * MONTHS) > over:
+            over = int(share * MONTHS)
+            say(f"{name}: {over} of {MONTHS} months are over")
+
+    return progress
+
+
 frames: dict[str, list[pd.DataFrame]] = {"requests": [], "batches": [], "checkpoints": []}
-for task, methods, policies in candidates.values():
+for model, (task, methods, policies) in candidates.items():
+    say(f"{model}: a first training, and what each operator takes")
     method = next(iter(methods.values()))
     initial = method.fit(task, log, seed=0)
     costs = {name: calibrated(each, task, initial, seed=0) for name, each in methods.items() if name != "retrain"}
     costs["retrain"] = calibrated_training(methods["retrain"], task, log, seed=0)
 
-    def retrained(time: int, task=task, method=methods["retrain"]) -> list:
-        left = log.drop(log.ids_of_users(users_who_asked(stream, log, time)))
+    def retrained(moment: int, task=task, method=methods["retrain"], model=model) -> list:
+        say(f"{model}: two trainings without all who asked by {pd.Timestamp(moment, unit='s'):%d %B}, to hold the others against")
+        left = log.drop(log.ids_of_users(users_who_asked(stream, log, moment)))
         return [method.fit(task, left, seed=seed).model for seed in (1, 2)]
 
     stayers = np.setdiff1d(np.flatnonzero(log.user_counts), users_who_asked(stream, log, end))
@@ -101,8 +128,9 @@ for task, methods, policies in candidates.values():
     for policy in policies:
         first = initial if policy.operator in methods and policy.operator != "retrain" else type(initial)(initial.model, initial.records)
         played = simulate(
-            stream, policy, log, task, methods, first, costs=costs, seed=0, checkpoints=checkpoints, observe=observe, on_batch=leak
-        )
+            stream, policy, log, task, methods, first, costs=costs, seed=0,
+            checkpoints=checkpoints, observe=observe, on_batch=leak, progress=by_months(policy.name),
+        )  # fmt: skip
         for name, rows in frames.items():
             rows.append(getattr(played, name))
         print(f"{policy.describe()}")
@@ -112,7 +140,7 @@ simulation = Simulation(
     name="plan",
     command="python examples/plan_erasures.py",
     settings={"users": train.n_users, "requests a month": PER_MONTH, "months": MONTHS},
-    policies={policy.name: asdict(policy) for _, _, policies in candidates.values() for policy in policies},
+    policies={policy.name: asdict(policy) for _, _, each in candidates.values() for policy in each},
     start=begin,
     end=end,
     exact=("retrain", "exact"),
