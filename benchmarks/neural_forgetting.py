@@ -8,8 +8,9 @@ reported, and the rows are printed, not written.
 
 A tenth of the users of ml-100k, drawn from the upper half by revocability, ask at once; as many, matched to them, were never trained on.
 Each model is retrained without them as often as `n_references` says, is edited by the down-dated Newton step on its item-facing
-tables, and is judged by fold-in, by its own loss, and by the attacker who combines them. Writes results/neural_forgetting.json; a finished model of a
-finished seed is kept in the folder --work and not repeated.
+tables, and is judged by fold-in, by its own loss, and by the attacker who combines them. SASRec is split by time within each user, the
+others at random. Writes results/neural_forgetting.json; a finished model of a finished seed is kept in the folder --work and not
+repeated.
 """
 
 from __future__ import annotations
