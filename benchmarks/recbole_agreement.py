@@ -3,8 +3,8 @@
     python benchmarks/recbole_agreement.py [--models BPR LightGCN]        # settings: recbole_agreement.yaml
 
 Each seed splits ml-100k (the copy inside the library) once, by the library's own loader. The library trains with its Trainer on its
-loaders; we train a `recbole_task` with `GradientTrainer` on the same records. The library's own evaluator ranks the test part for both. Of the
-library only what newer numpy and scipy removed is put back: names in numpy, and the adjacency matrix.
+loaders; we train a `recbole_task` with `GradientTrainer` on the same records. The library's own evaluator ranks the test part for both.
+Of the library only what newer numpy and scipy removed is put back: names in numpy, and the adjacency matrix.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def main() -> None:
     a = parser.parse_args()
     torch.set_num_threads(1)
     rows, hashes = [], {}
-    for seed, name in ((seed, name) for name in a.models for seed in s["seeds"]):
+    for name, seed in ((model, seed) for model in a.models for seed in s["seeds"][model]):
         found, hashes[f"train, seed {seed}"] = rows_of(name, s["epochs"][name], seed)
         rows += found
         print(*({key: row[key] for key in ("model", "side", "seed", *METRICS)} for row in found), sep="\n", flush=True)
@@ -141,7 +141,7 @@ def main() -> None:
             question="Do models of recbole learn the same through our trainer as through the library's own, on ml-100k?",
             command="python benchmarks/recbole_agreement.py",
             settings=s,
-            seeds=s["seeds"],
+            seeds=sorted({row["seed"] for row in rows}),
             figures=rows,
             by=("model", "side"),
             columns=METRICS,
