@@ -57,4 +57,4 @@ METHODS = {
 }
 PAIRS = [("neural + newton", task) for task in TASKS]
 PAIRS += [("neural + ascent", "SASRec"), ("neural, retrained", "SASRec"), ("neural, sharded", "SASRec"), ("neural + ascent", "autoencoder")]
-PAIRS += [("neural, prepared + newton", "NeuMF"), ("polished + newton", "autoencoder")]
+PAIRS += [("neural, prepared + newton", "NeuMF"), ("neural, prepared + newton", "SASRec"), ("polished + newton", "autoencoder")]
