@@ -50,7 +50,7 @@ PREPARED = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.05), STRATEGI
 METHODS = {
     "neural + newton": PostHoc(TRAINER, BlockNewton(n_kept=4, tables=("item_*", "output_rows"))),
     "neural + ascent": PostHoc(TRAINER, GradientAscent(steps=3, lr=0.05)),
-    "neural, prepared + newton": PostHoc(PREPARED, BlockNewton(n_kept=4)),
+    "neural, prepared + newton": PostHoc(PREPARED, BlockNewton(damping=1.0, n_kept=4)),
     "neural, retrained": Retrain(TRAINER),
     "neural, sharded": Sharded(TRAINER, ByUser(), served(), shards=2, slices=2),
     "polished + newton": PostHoc(Polished(TRAINER, reg=0.2), BlockNewton(damping=0.2, n_kept=4, shares={"input_rows": 0.3})),
