@@ -128,6 +128,10 @@ _KNOWN = (
         "cpu_share", "CPU / always retraining", "The same divided by that of always retraining in the same simulation, seed by seed.", 3
     ),
     Column("trainings", "trainings", "Trainings from scratch in the simulated time; mean over seeds.", 1),
+    Column("title", "system", "How the model is trained and forgets."),
+    Column("cost_share", "cost / retraining", "Processor time of a request divided by that of retraining for it in the same run.", 3),
+    Column("training_share", "training / standard", "Processor time of training and release divided by that of standard training.", 2),
+    Column("memory_mb", "memory, MB", "What a method keeps for later requests beside model and interactions, in 10^6 bytes.", 1),
     Column("arm", "training", "How the model was trained before any request."),
     Column("operator", "forgetting", "What was done at the request; 'retrained' is the reference, 'none' the model as trained."),
 )

@@ -16,7 +16,7 @@ from r2u_rec.report.benchmark_results import write_benchmark
 from r2u_rec.report.columns import RETRAINED
 from r2u_rec.rivals.bench import Found, run_rivals
 from r2u_rec.rivals.preset import Preset, checked
-from r2u_rec.rivals.summary import QUALITY
+from r2u_rec.rivals.summary import QUALITY, size_of
 from r2u_rec.rivals.world import build_world
 
 ROOMS = ("core", "data", "evaluate", "recsys", "revocability", "rivals", "unlearn")
@@ -25,7 +25,15 @@ ROOMS = ("core", "data", "evaluate", "recsys", "revocability", "rivals", "unlear
 TOLERANCE = {QUALITY: 0.005, "auc": 0.02}
 """Drift that is allowed where the recorded seeds spread less."""
 
-COLUMNS = (QUALITY + " / retrained", "auc", "adaptive_auc", "excess", "cpu_seconds", "cost_share", "memory_mb")
+NOTES = (
+    "Every edit goes as far as canaries say, held against one shadow model, before any request is known; an edit that no length makes "
+    "forget goes as far as it was published.",
+    "Processor seconds of one thread; cost is that of a request over retraining for it in the same run, training that of the whole "
+    "training and release over standard training.",
+)
+"""What a reader of the short table must know."""
+
+COLUMNS = (QUALITY + " / retrained", "auc", "adaptive_auc", "excess", "cpu_seconds", "cost_share", "training_share", "memory_mb")
 
 
 def code_hash() -> str:
@@ -48,27 +56,54 @@ def split_hashes(preset: Preset) -> dict[str, str]:
 def write_numbers(found: Found, folder: Path, *, command: str) -> Path:
     """Writes `folder`/rivals_PRESET.json, in the form of every benchmark's file, and returns its path.
 
+    Beside it, main_rivals_PRESET.json holds the largest requests alone, for a table of a README.
+
     Raises:
         EvidenceError: nothing has finished.
     """
     if not found.figures.rows:
         raise EvidenceError("no trial has finished, so there is no number to write: see what failed")
-    preset = found.preset
-    notes = [f"No imprint is reported of {model}, {request}: {why}" for (model, request), why in found.figures.refused.items()]
+    preset, rows = found.preset, found.figures.rows
+    refused = [f"No imprint is reported of {model}, {request}: {why}" for (model, request), why in found.figures.refused.items()]
+    about = {
+        "command": command,
+        "settings": {"preset": preset.content, "code": code_hash()},
+        "seeds": preset.seeds,
+        "split_hashes": split_hashes(preset),
+    }
+    largest = max(size_of(row["request"]) for row in rows)
+    shown = [{**row, "title": titled(row)} for row in rows if size_of(row["request"]) == largest]
+    write_benchmark(
+        folder,
+        f"main_rivals_{preset.name}",
+        question=f"What does each system keep, leave behind and cost when {largest:g} % of the users leave together ({preset.data})?",
+        figures=shown,
+        by=("model", "title"),
+        columns=[name for name in COLUMNS if _there(shown, name)],
+        notes=[*refused, *NOTES],
+        **about,
+    )
     return write_benchmark(
         folder,
         f"rivals_{preset.name}",
         question=f"What does each system keep, leave behind and cost on {preset.data}?",
-        command=command,
-        settings={"preset": preset.content, "code": code_hash()},
-        seeds=preset.seeds,
-        figures=found.figures.rows,
-        by=("model", "title"),
-        columns=[name for name in COLUMNS if any(row.get(name.removesuffix(" / retrained")) is not None for row in found.figures.rows)],
-        split_hashes=split_hashes(preset),
-        notes=notes + found.failures,
+        figures=rows,
+        by=("model", "system", "request"),
+        columns=[name for name in COLUMNS if _there(rows, name)],
+        notes=refused + found.failures,
         beside={"lines": [asdict(line) for line in found.lines], "verdicts": found.figures.verdicts},
+        **about,
     )
+
+
+def titled(row: Mapping[str, Any]) -> str:
+    """Returns the title of a row's system with the options that it was given."""
+    options = row["system"].partition(" ")[2]
+    return f"{row['title']} ({options})" if options else row["title"]
+
+
+def _there(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return any(row.get(name.removesuffix(" / retrained")) is not None for row in rows)
 
 
 @dataclass(frozen=True)

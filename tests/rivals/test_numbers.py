@@ -42,6 +42,9 @@ def test_every_system_that_fits_runs_and_the_exact_one_equals_retraining(played,
         base = [r["NDCG@20"] for r in rows if r["operator"] == "retrained" and r["seed"] == row["seed"]]
         assert row["NDCG@20"] == pytest.approx(sum(base) / len(base), abs=1e-9)
     assert all(row["auc"] > 0.8 for row in rows if row["system"] == "rows_deleted")
+    short = json.loads((folder / "out" / "main_rivals_shop.json").read_text())
+    assert {line["title"] for line in short["summary"]} == {"retrained", "rows deleted", "EASE, down-date"}
+    assert {row["request"] for row in short["figures"]} == {"core 4 %"}
     assert {line["title"] for line in content["lines"]} == {"retrained", "rows deleted", "EASE, down-date"}
     assert (folder / "out" / "rivals.html").stat().st_size > 5000
 
