@@ -9,7 +9,9 @@ from small_world import MF, settings, small_world
 from r2u_rec.errors import SettingsError
 from r2u_rec.rivals import registry
 from r2u_rec.rivals.case import Case
+from r2u_rec.rivals.documentation import as_markdown
 from r2u_rec.rivals.kept import Kept
+from r2u_rec.rivals.notes import NOTES
 from r2u_rec.rivals.registry import Recommender, System, chosen, recommender, recommenders, systems
 from r2u_rec.rivals.trial import fold_in_of, forgotten, timed
 
@@ -89,6 +91,11 @@ def test_a_line_is_a_name_with_options_and_what_is_unknown_is_refused_with_the_n
         chosen("receraser shard=3")
     with pytest.raises(SettingsError, match="unknown recommender 'eaze'; did you mean ease"):
         recommender("eaze")
+
+
+def test_the_documentation_is_made_from_the_registry(checkout):
+    assert (checkout / "docs" / "systems.md").read_text() == as_markdown()
+    assert NOTES.keys() == systems().keys()
 
 
 class Point:
