@@ -16,7 +16,7 @@ from r2u_rec.rivals.registry import Chosen, chosen, recommender, systems
 from r2u_rec.rivals.world import requests_of
 
 KEYS = ("data", "seeds", "shares", "strangers_share", "n_references", "n_halves", "ways", "models", "check")
-ALL = "all"
+ALL, REFERENCE = "all", "retrain"
 KIND = "r2u_rec.rivals.trial:{}@1"
 
 
@@ -45,14 +45,14 @@ class Preset:
         return requests_of(None if wanted == ALL else wanted, self.content["shares"])
 
     def systems(self, model: str) -> list[Chosen]:
-        """Returns the systems that run on a recommender; with "all" every one that fits.
+        """Returns the systems that run on a recommender; with "all" every one that fits, but retraining, which the references are.
 
         Raises:
             SettingsError: a named system that there is not, or that does not fit.
         """
         made, wanted = recommender(model), self.content["models"][model].get("systems", ALL)
         if wanted == ALL:
-            return [chosen(name) for name, system in systems().items() if not system.lacks(made)]
+            return [chosen(name) for name, system in systems().items() if name != REFERENCE and not system.lacks(made)]
         lines = [chosen(text) for text in wanted]
         for line in lines:
             if lacking := line.system.lacks(made):
