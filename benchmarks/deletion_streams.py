@@ -1,7 +1,9 @@
-"""What becomes of a stream of deletion requests under each policy: MovieLens-1M and Gowalla, the table to choose by.
+"""What becomes of a stream of deletion requests under each policy: MovieLens and Gowalla, EASE and shards, the table to choose by.
 
     python benchmarks/deletion_streams.py ml-1m      # settings in deletion_streams.yaml; writes results/deletion_streams_ml-1m.json
     python benchmarks/deletion_streams.py gowalla
+    python benchmarks/deletion_streams.py ml-100k-ease
+    python benchmarks/deletion_streams.py ml-100k-shards
 
 It is `r2u simulate` with a settings file, over several seeds. What has finished is kept in runs/ and not run again.
 """
