@@ -51,7 +51,7 @@ class Parsed(Exception):
 def misunderstood(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Returns what `r2u WORDS` is refused with before it does anything; empty when it parses."""
     verb = words[0] if words else ""
-    if verb == "bench" and words[1:2] not in (["--list"], ["paper"]):
+    if verb == "bench" and words[1:2] not in (["--list"], ["paper"], ["rivals"]):
         return "" if words[1:] and words[1] in benchmarks() else f"no benchmark {words[1:]}"
     if "--fetch" in words:
         words = [word for word in words if word != "--fetch"]
@@ -63,7 +63,8 @@ def misunderstood(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatc
     def stop(*_: object, **__: object) -> None:
         raise Parsed
 
-    monkeypatch.setattr("r2u_rec.paper.bench.run_bench", stop)
+    for runs in ("r2u_rec.paper.bench.run_bench", "r2u_rec.rivals.bench.run_rivals", "r2u_rec.rivals.numbers.check_numbers"):
+        monkeypatch.setattr(runs, stop)
     if verb in VERBS and hasattr(module := import_module(f"r2u_rec.cli.verb_{verb}"), "settings_of"):
         monkeypatch.setattr(module, "settings_of", stop)
     monkeypatch.chdir(folder)
