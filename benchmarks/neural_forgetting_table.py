@@ -34,11 +34,13 @@ def show(rows: list[dict[str, Any]]) -> str:
 
 def write(rows: list[dict[str, Any]], seeds: list[int], settings: dict[str, Any], hashes: dict[str, str], results: Path) -> Path:
     """Writes results/neural_forgetting.json and returns its path."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    chosen = "" if set(models) == set(settings["models"]) else " --models " + " ".join(f'"{name}"' for name in models)
     return write_benchmark(
         results,
         "neural_forgetting",
         question="After a tenth of the users left: what do neural recommenders keep for those who stay, and what of those who left?",
-        command=f"python benchmarks/neural_forgetting.py --seeds {' '.join(map(str, seeds))}",
+        command=f"python benchmarks/neural_forgetting.py --seeds {' '.join(map(str, seeds))}{chosen}",
         settings=settings,
         seeds=seeds,
         figures=[row | {"data": settings["dataset"]} for row in rows],
