@@ -24,7 +24,13 @@ STEPS = frozenset({"steps", "losses"})
 
 
 def item_tables(case: Case) -> tuple[str, ...] | None:
-    """Returns the shared item tables of factor models; None, all parameters, for others."""
+    """Returns the tables that everyone is served from: those that the preset names for the Newton step, or those of factor models.
+
+    None, all parameters, for a recommender of which neither is known.
+    """
+    named = ((case.settings["model"] or {}).get("newton") or {}).get("tables")
+    if named is not None:
+        return tuple(named)
     return ITEM_TABLES if case.name in ("mf", "lightgcn") else None
 
 
