@@ -46,7 +46,12 @@ TRADE_WORDS = frozenset(word + ending for word in ("user", "item", "image", "tok
 VAGUE_FILES = frozenset({"utils", "util", "helpers", "helper", "base", "common", "misc"})
 MAX_LINES = 300
 
-IMPORT_NAMES = {"ibis-framework": "ibis", "pot": "ot", "pyyaml": "yaml", "scikit-learn": "sklearn"}  # where it is not the distribution's own name
+IMPORT_NAMES = {
+    "ibis-framework": "ibis",
+    "pot": "ot",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+}  # where it is not the distribution's own name
 
 
 def imports_of(path: Path, root: Path) -> Iterator[tuple[int, str]]:
