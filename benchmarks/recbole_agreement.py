@@ -88,9 +88,9 @@ def log_of(train: Any) -> InteractionLog:
     return InteractionLog(np.arange(len(user), dtype=np.int64), user, item, None, None, *keys)
 
 
-def our_side(name: str, epochs: int, seed: int, log: InteractionLog) -> tuple[Any, float]:
+def our_side(name: str, epochs: int, seed: int, log: InteractionLog, batch_size: int) -> tuple[Any, float]:
     """Returns the library's model as our trainer leaves it, and the processor seconds of its training."""
-    trainer = GradientTrainer(Training(epochs=epochs, batch_size=2048, lr=1e-3), progress=False)
+    trainer = GradientTrainer(Training(epochs=epochs, batch_size=batch_size, lr=1e-3), progress=False)
     begun = time.process_time()
     model = trainer.train(recbole_task(name), log, seed=seed)
     return model.model, time.process_time() - begun
@@ -101,7 +101,8 @@ def rows_of(name: str, epochs: int, seed: int) -> tuple[list[dict[str, Any]], st
     with workshop(seed):
         trainer, train, test, theirs = library_side(name, epochs, seed)
         log = log_of(train)
-        trainer.model, seconds = our_side(name, epochs, seed, log)
+        # records a batch: where negatives are examples of their own, half of the library's 2,048 are negatives
+        trainer.model, seconds = our_side(name, epochs, seed, log, train.step)
         ours = judged(trainer, test) | {"cpu_seconds": seconds}
     split = hashlib.sha256(np.sort(log.pairs).tobytes()).hexdigest()[:16]
     sides = {"library": theirs, "ours": ours, "ours - library": {key: ours[key] - theirs[key] for key in METRICS}}

@@ -22,7 +22,7 @@ class Found:
 
     Attributes:
         planned: trials in all. failures: a line each; what is missing is waited for, not failed.
-        seconds: processor-independent: the sum of the trials' wall seconds.
+        seconds: sum of the wall seconds of all trials, however many ran side by side.
     """
 
     preset: Preset

@@ -9,14 +9,11 @@ from typing import Any
 from torch import nn
 
 from r2u_rec.rivals.case import Case
-from r2u_rec.rivals.registry import Built, System
+from r2u_rec.rivals.registry import Built, System, recommender
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.preference import NegativePreference
-
-ITEM_TABLES = ("item_*",)
-"""What everyone is served from in the factor models."""
 
 ASCENT = {"steps": 10, "lr": 0.02, "length": "canaries"}
 NEWTON = {"length": "canaries", "damping": 0.1, "n_draws": 32}
@@ -24,14 +21,14 @@ STEPS = frozenset({"steps", "losses"})
 
 
 def item_tables(case: Case) -> tuple[str, ...] | None:
-    """Returns the tables that everyone is served from: those that the preset names for the Newton step, or those of factor models.
+    """Returns the tables that everyone is served from: those that the preset names for the Newton step, or the recommender itself.
 
-    None, all parameters, for a recommender of which neither is known.
+    None, all parameters, where neither does.
     """
     named = ((case.settings["model"] or {}).get("newton") or {}).get("tables")
     if named is not None:
         return tuple(named)
-    return ITEM_TABLES if case.name in ("mf", "lightgcn") else None
+    return recommender(case.name).item_tables
 
 
 def ascent(case: Case, options: Mapping[str, Any], **bound: Any) -> GradientAscent:

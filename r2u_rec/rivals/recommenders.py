@@ -25,6 +25,8 @@ from r2u_rec.rivals.registry import Recipe, Recommender
 
 GRADIENT = frozenset({"steps", "losses", "contacts", "fold-in"})
 CLOSED = frozenset({"fold-in"})
+ITEM_TABLES = ("item_*",)
+"""What everyone is served from in the factor models."""
 
 
 def _part(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -53,6 +55,10 @@ def _autoencoder(settings: Mapping[str, Any]) -> Recipe:
     )
 
 
+def _factors(name: str, title: str, source: str, offers: frozenset[str], made: Callable[..., Any]) -> Recommender:
+    return Recommender(name, title, source, offers, partial(_ranking, made), item_tables=ITEM_TABLES)
+
+
 def _closed(made: Callable[..., Any], settings: Mapping[str, Any]) -> Recipe:
     return Recipe(Attaching(), trainer=FitOf(made(**settings)))
 
@@ -74,11 +80,11 @@ def _of_recbole(name: str, title: str, offers: frozenset[str]) -> Recommender:
 
 
 RECOMMENDERS = (
-    Recommender("mf", "MF", "Rendle et al. 2009 (BPR)", GRADIENT | {"tables", "rows"}, partial(_ranking, matrix_factorization)),
-    Recommender("lightgcn", "LightGCN", "He et al. 2020", GRADIENT | {"tables", "graph"}, partial(_ranking, lightgcn)),
-    Recommender("neumf", "NeuMF", "He et al. 2017", GRADIENT, partial(_ranking, neumf)),
-    Recommender("autoencoder", "autoencoder", "Liang et al. 2018, Mult-DAE", GRADIENT | {"autoencoder"}, _autoencoder),
-    Recommender("sasrec", "SASRec", "Kang and McAuley 2018", GRADIENT, _sasrec),
+    _factors("mf", "MF", "Rendle et al. 2009 (BPR)", GRADIENT | {"tables", "rows"}, matrix_factorization),
+    _factors("lightgcn", "LightGCN", "He et al. 2020", GRADIENT | {"tables", "graph"}, lightgcn),
+    _factors("neumf", "NeuMF", "He et al. 2017", GRADIENT, neumf),
+    Recommender("autoencoder", "autoencoder", "Liang et al. 2018, Mult-DAE", GRADIENT, _autoencoder),
+    Recommender("sasrec", "SASRec", "Kang and McAuley 2018", GRADIENT, _sasrec, item_tables=("item_embedding",)),
     Recommender("ease", "EASE", "Steck 2019", CLOSED | {"ease"}, partial(_closed, Ease)),
     Recommender("item_knn", "ItemKNN", "Sarwar et al. 2001, cosine", CLOSED | {"item_knn"}, partial(_closed, ItemKnn)),
     Recommender("als", "ALS of implicit", "Hu et al. 2008, implicit", CLOSED | {"als"}, partial(_own, AlsTrainer)),

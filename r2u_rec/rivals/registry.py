@@ -42,7 +42,6 @@ OFFERS = {
     "ease": "is EASE",
     "item_knn": "is ItemKNN",
     "als": "is trained by alternating least squares",
-    "autoencoder": "is an autoencoder with an output layer of its own",
 }
 """What a recommender may offer and a system may need."""
 
@@ -83,6 +82,8 @@ class Recommender:
         offers: what systems may need of it, names of `OFFERS`.
         recipe: settings of the preset -> how it is trained.
         extra: the optional dependencies that it needs, such as "recbole".
+        item_tables: name patterns of the tables that everyone is served from, which edits are confined to; None is not known: edits
+            reach all parameters, unless the preset names tables under `newton`.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Recommender:
     offers: frozenset[str]
     recipe: Callable[[Mapping[str, Any]], Recipe]
     extra: str | None = None
+    item_tables: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

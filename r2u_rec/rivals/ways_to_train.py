@@ -16,7 +16,7 @@ from r2u_rec.core.strategies import isolated, phased, reweighted
 from r2u_rec.recsys.noisy import noisy
 from r2u_rec.recsys.private_tables import private_tables
 from r2u_rec.rivals.case import Case
-from r2u_rec.rivals.edits import ASCENT, ITEM_TABLES, NEWTON, STEPS, ascent, newton
+from r2u_rec.rivals.edits import ASCENT, NEWTON, STEPS, ascent, item_tables, newton
 from r2u_rec.rivals.references import NoEdit
 from r2u_rec.rivals.registry import Built, System
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -32,7 +32,7 @@ def strategy(case: Case, way: str) -> Strategy:
         "noisy": lambda records: noisy(case.revocable_ids(records), s["sigma"]),
         "clipped": lambda records: clipped(case.revocable_ids(records), s["max_norm"]),
         "phased": lambda records: phased(case.revocable_ids(records), s["share"]),
-        "isolated": lambda records: isolated(case.revocable_ids(records), ITEM_TABLES),
+        "isolated": lambda records: isolated(case.revocable_ids(records), item_tables(case) or ()),
         "private": lambda records: private_tables(batch_size=case.training.batch_size, **s),
         "ready2unlearn": lambda records: prepared(case, records, s),
         "paper": lambda records: prepared(case, records, s),
