@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from r2u_rec.cli.cohorts import Cohorts
-from r2u_rec.cli.settings import ModelSettings, PrepareSettings, Settings, TrainingSettings
+from r2u_rec.cli.settings import CLOSED_FORMS, FORGETS_BY, ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.core.adaptive import Adaptive
 from r2u_rec.core.clipping import clipped
 from r2u_rec.core.preparation import Preparation
@@ -27,19 +27,21 @@ from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.recsys.noisy import noisy
 from r2u_rec.recsys.private_tables import private_tables
+from r2u_rec.recsys.sharding import ByUser, served
 from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.sharded import Sharded
 
 ITEM_TABLES = ("item_*",)
 """What everyone is served from, in every factor model of `recsys`."""
 
 
 def task(model: ModelSettings) -> RankingTask | None:
-    """Returns the task of a factor model; None for EASE, which needs none."""
-    if model.name == "ease":
+    """Returns the task of a factor model; None for one in closed form, which needs none."""
+    if model.name in CLOSED_FORMS:
         return None
     sparse = matrix_factorization(model.embedding_dim)
     build = sparse if model.name == "mf" else lightgcn(model.embedding_dim, model.n_layers)
@@ -132,26 +134,45 @@ def trainer(
 
 def operator_of(s: Settings) -> str:
     """Returns `forget.operator`, "auto" resolved by the model."""
-    if s.forget.operator != "auto":
-        return s.forget.operator
-    return "exact" if s.model.name == "ease" else "newton"
+    return FORGETS_BY[s.model.name][0] if s.forget.operator == "auto" else s.forget.operator
 
 
 def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, **trainer_arguments: Any) -> Any:
-    """Returns the method: EASE, or a training arm with a way to forget.
+    """Returns the method: a closed form, shards, or a training arm with a way to forget.
 
     Raises:
         SettingsError: the operator does not fit the model.
     """
-    if (s.model.name == "ease") != (operator == "exact"):
+    if operator not in FORGETS_BY[s.model.name]:
         raise SettingsError(
-            f"forget.operator={operator} does not fit model.name={s.model.name}: "
-            "ease forgets by exact, the others by newton, ascent or retrain"
+            f"forget.operator={operator} does not fit model.name={s.model.name}, which forgets by {' or '.join(FORGETS_BY[s.model.name])}"
         )
     if operator == "exact":
         return Ease(reg=s.model.ease_reg)
+    if operator == "sharded":
+        return sharded(s, arm, s.forget.shards, on_history=trainer_arguments.get("on_history"))
     by = trainer(s, arm, cohorts.revocable, **trainer_arguments)
     return Retrain(by) if operator == "retrain" else PostHoc(by, unlearner(s, operator, cohorts))
+
+
+def sharded(s: Settings, arm: str, shards: int, *, on_history: Callable[[History], None] | None = None) -> Sharded:
+    """Returns SISA: each user in the shard that a hash of the user's own key names, every shard trained plainly. Exact.
+
+    Raises:
+        SettingsError: an arm that goes by who is revocable, or early stopping: both read records of others than the shard's own.
+    """
+    if arm != "standard":
+        raise SettingsError(
+            f"forget.operator=sharded trains again what a request touches and needs no preparation, prepare.arm is {arm}; who is revocable "
+            "would be decided by records of others too, and erasing no longer exact: set prepare.arm=standard"
+        )
+    if s.training.patience is not None:
+        raise SettingsError(
+            f"training.patience={s.training.patience} would stop a shard by users of all shards, whom later requests may name, and "
+            "erasing would no longer be exact: set training.patience=null for forget.operator=sharded"
+        )
+    by = trainer(s, arm, np.empty(0, dtype=np.int64), on_history=on_history)
+    return Sharded(by, ByUser(), served(s.forget.combine), shards=shards, slices=s.forget.slices)
 
 
 def unlearner(s: Settings, operator: str, cohorts: Cohorts) -> GradientAscent | BlockNewton:

@@ -21,7 +21,6 @@ from r2u_rec.evaluate.groups import coverage, item_group_metrics, popular_items
 from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.proof import Prover
 from r2u_rec.evaluate.ranking import rank, ranking_metrics
-from r2u_rec.recsys.ease import EaseModel
 from r2u_rec.recsys.popularity import Popularity
 
 
@@ -53,7 +52,8 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
         popularity=Popularity.of(fitted.records),
         seed=s.seed,
     )
-    rows = [row | {"exact": isinstance(fitted.model, EaseModel)} | figures(prover.judge(fitted.model))]
+    exact = bool(read_manifest(folder)["about"].get("exact", False))
+    rows = [row | {"exact": exact} | figures(prover.judge(fitted.model))]
     rows.append(names | {"operator": "none"} | figures(prover.evidence.remembered))
     for i, (reference, verdict) in enumerate(zip(retrained, prover.evidence.references, strict=True)):
         rows.append(names | {"operator": "retrained", "seed": i} | _quality(s, parts, reference) | figures(verdict))

@@ -16,6 +16,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.unlearn.block_newton import NewtonMemory
+from r2u_rec.unlearn.sharded import ShardedMemory
 
 
 def stored_method(s: Settings, fitted: Fitted) -> Any:
@@ -25,9 +26,11 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
 
     Raises:
         CapabilityError: the run did not keep what the operator needs.
-        SettingsError: the operator does not fit the model.
+        SettingsError: the operator does not fit the model, or the run was trained in another number of shards or slices.
     """
     operator = build.operator_of(s)
+    if isinstance(fitted.memory, ShardedMemory) or operator == "sharded":
+        _check_shards(s, operator, fitted.memory)
     if operator == "newton" and s.model.name != "ease":
         if not isinstance(fitted.memory, NewtonMemory):
             raise CapabilityError(
@@ -40,6 +43,19 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
         scores = sources.scores(fitted.records, s.revocability, seed=s.seed)
         revocable = revocable_users(fitted.records, scores, s.revocability, seed=s.seed)
     return build.method(s, s.prepare.arm, operator, Cohorts(scores, revocable, nobody, nobody, nobody, fitted.records))
+
+
+def _check_shards(s: Settings, operator: str, memory: Any) -> None:
+    if not isinstance(memory, ShardedMemory):
+        raise CapabilityError("this run is one model and has no shards: train with --forget.operator sharded, or forget by retrain")
+    if operator not in ("sharded", "retrain"):
+        raise CapabilityError(f"forget.operator={operator} edits one model and this run was trained in shards: use sharded or retrain")
+    there = {"shards": len(memory.models), "slices": len(memory.checkpoints[0]) + 1}
+    for name, n in there.items() if operator == "sharded" else ():
+        if getattr(s.forget, name) != n:
+            raise SettingsError(
+                f"forget.{name}={getattr(s.forget, name)}, and this run was trained in {n}: leave it at {n}, or train again"
+            )
 
 
 def refuse_small_batch(records: InteractionLog, ids: Ids, smallest: int) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from r2u_rec.cli.parse import UsageError, parse
-from r2u_rec.cli.settings import SETTINGS_FILE
+from r2u_rec.cli.parse import UsageError, parse, settings_of
+from r2u_rec.cli.settings import SETTINGS_FILE, Settings
 
 RUNS = Path("runs")
+MACHINE = ("device", "threads")
+"""Settings of the machine, which may change from verb to verb."""
 
 
 def folder_for(out: str | None, verb: str) -> Path:
@@ -33,6 +36,18 @@ def parse_with_run(parser: ArgumentParser, argv: Sequence[str]) -> tuple[Path, N
     if not (run / SETTINGS_FILE).is_file():
         raise UsageError(f"{run} holds no {SETTINGS_FILE}: name the folder of an earlier run")
     return run, parse(parser, argv[1:], base=run / SETTINGS_FILE)
+
+
+def refuse_changed(parser: ArgumentParser, run: Path, s: Settings, sections: Sequence[str]) -> None:
+    """Raises UsageError when `s` differs in one of the `sections` from the settings that the run was made with, the machine's aside."""
+    told = settings_of(parse(parser, [], base=run / SETTINGS_FILE))
+    for section in sections:
+        before, now = asdict(getattr(told, section)), asdict(getattr(s, section))
+        for name in before.keys() - set(MACHINE):
+            if before[name] != now[name]:
+                raise UsageError(
+                    f"{section}.{name}={now[name]}, and {run} was trained with {before[name]}: leave it out, or train another run"
+                )
 
 
 def keys_of(users: str | None, users_file: str | None) -> list[str]:

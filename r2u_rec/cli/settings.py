@@ -11,8 +11,19 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 Arm: TypeAlias = Literal["standard", "isolated", "reweighted", "phased", "noisy", "clipped", "private", "ready2unlearn"]
-Operator: TypeAlias = Literal["auto", "newton", "ascent", "retrain", "exact"]
+Operator: TypeAlias = Literal["auto", "newton", "ascent", "retrain", "exact", "sharded"]
+Combine: TypeAlias = Literal["mean", "proportional", "own", "vote"]
 Bound: TypeAlias = Literal["none", "cap", "chance", "soft"]
+FORGETS_BY: dict[str, tuple[Operator, ...]] = {
+    "mf": ("newton", "ascent", "retrain", "sharded"),
+    "lightgcn": ("newton", "ascent", "retrain", "sharded"),
+    "ease": ("exact",),
+}
+"""model.name -> values of forget.operator, the one that "auto" means in front."""
+
+CLOSED_FORMS = tuple(name for name, operators in FORGETS_BY.items() if operators == ("exact",))
+"""Models that are fitted and erased from in closed form: no training loop, no task, no preparation."""
+
 MEASURED = "measured on ml-100k"
 PAPER = "Ready2Unlearn"
 
@@ -121,7 +132,10 @@ class PrepareSettings:
 class ForgetSettings:
     """How a trained model forgets."""
 
-    operator: Operator = setting("auto", "what `forget` does; exact is for ease; auto: exact for ease, newton for others")
+    operator: Operator = setting(
+        "auto",
+        "what `forget` does; exact is for ease, sharded (in shards of users) for mf and lightgcn; auto: exact for ease, else newton",
+    )
     smallest_batch: int = setting(
         20, "fewer users at once are refused: a model from before and one from after give a single erasure away; 1 allows it"
     )
@@ -132,6 +146,13 @@ class ForgetSettings:
     )
     damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
     n_draws: int = setting(32, "newton: negatives an interaction in the request's gradient", MEASURED)
+    shards: int = setting(5, "sharded: models, each of the users that a keyed hash deals to it")
+    slices: int = setting(1, "sharded: parts of a shard that are learnt one after the other; a folder holds shards x slices models", "SISA")
+    combine: Combine = setting(
+        "mean",
+        "sharded: how scores of shards become one: mean, proportional (to records), own (shards of the user's records), vote",
+        "SISA",
+    )
     steps: int = setting(40, "ascent: at most so many steps")
     lr: float = setting(0.02, "ascent: size of a step", MEASURED)
     optimizer: Literal["sgd", "adam"] = setting("sgd", "ascent")
@@ -232,7 +253,7 @@ class SimulateSettings:
     n_references: int = setting(2, "retrained models at each checkpoint; never fewer than two")
     holdout_share: float = setting(0.05, "share of all users never trained on, drawn as requests are: what erased ones are told apart from")
     quality_users: int = setting(2000, "users by whom quality is measured, drawn from those who are there from the start and never ask")
-    shards: int = setting(4, "of the operator sharded")
+    shards: int = setting(4, "of the operator sharded, in place of forget.shards")
     costs: tuple[str, ...] = setting(
         (), "OPERATOR=FIXED+PER_USER+PER_RECORD in seconds, what decisions are made by; none: measured once and kept in the folder"
     )

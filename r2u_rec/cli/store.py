@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ from safetensors.torch import load_file, save_file
 from r2u_rec import __version__
 from r2u_rec.cli.build import task
 from r2u_rec.cli.settings import ModelSettings
+from r2u_rec.cli.stored_memory import memory_of, memory_parts, sharded_from
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError
 from r2u_rec.recsys.ease import EaseMemory, EaseModel
-from r2u_rec.unlearn.block_newton import NewtonMemory
-from r2u_rec.unlearn.blocks import TableBlocks
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -67,7 +65,7 @@ def save_fitted(fitted: Fitted, folder: Path, *, about: dict[str, Any] | None = 
     _save_keys(records.item_keys, records.item_info, folder / "items.parquet")
     ease = isinstance(fitted.model, EaseModel)
     save_file(_contiguous({} if ease else fitted.model.state_dict()), folder / "model.safetensors")
-    kind, tensors, plain = _memory_parts(fitted.memory)
+    kind, tensors, plain = memory_parts(fitted)
     save_file(_contiguous(tensors), folder / "memory.safetensors")
     names = ("records.parquet", "users.parquet", "items.parquet", "model.safetensors", "memory.safetensors")
     manifest = {
@@ -103,14 +101,17 @@ def load_fitted(folder: Path, model: ModelSettings) -> Fitted:
     records = InteractionLog(
         **columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info, next_id=manifest["next_id"]
     )
-    memory = _memory(manifest["memory"], load_file(folder / "memory.safetensors"))
+    memory = memory_of(manifest["memory"], load_file(folder / "memory.safetensors"))
     if isinstance(memory, EaseMemory):
         return Fitted(EaseModel(memory.inverse.to(getattr(torch, manifest["dtype"])), records.matrix()).eval(), records, memory)
     own = task(model)
     if own is None:
         raise DataError(f"{folder} holds a factor model and its settings say model.name=ease: they do not belong together")
+    states = load_file(folder / "model.safetensors")
+    if manifest["memory"]["kind"] == "sharded":
+        return sharded_from(manifest["memory"], memory, states, own, records)
     fresh = own.model(records, seed=0)
-    fresh.load_state_dict(load_file(folder / "model.safetensors"))
+    fresh.load_state_dict(states)
     own.attach(fresh, records)
     return Fitted(fresh.eval(), records, memory)
 
@@ -143,38 +144,6 @@ def _load_keys(path: Path) -> tuple[Vocabulary, pd.DataFrame | None]:
     info.columns = [name.removesuffix(_CODE_ENDING) for name in info]
     empty = frozenset(np.flatnonzero(frame["empty"].to_numpy()).tolist())
     return Vocabulary(pd.Index(frame["key"]).rename(None), empty), info if len(info.columns) else None
-
-
-def _memory_parts(memory: Any) -> tuple[str | None, dict[str, torch.Tensor], dict[str, Any]]:
-    """Returns kind, tensors and plain values of what a method remembers."""
-    if memory is None:
-        return None, {}, {}
-    if isinstance(memory, EaseMemory):
-        return "ease", {"inverse": memory.inverse, "probe": torch.from_numpy(memory.probe), "image": torch.from_numpy(memory.image)}, {}
-    if isinstance(memory, NewtonMemory):
-        tensors, tables = {}, []
-        for i, blocks in enumerate(memory.tables):
-            tables.append({"table": blocks.table, "own": blocks.own})
-            for f in fields(blocks):
-                value = getattr(blocks, f.name)
-                if f.name not in tables[-1] and value is not None:
-                    tensors[f"{i}.{f.name}"] = torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
-        return "newton", tensors, {"length": memory.length, "tables": tables}
-    raise DataError(
-        f"a memory of type {type(memory).__name__} cannot be written to a folder: train with forget.operator newton, ascent or exact"
-    )
-
-
-def _memory(about: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
-    if about["kind"] == "ease":
-        return EaseMemory(tensors["inverse"], tensors["probe"].numpy(), tensors["image"].numpy())
-    if about["kind"] == "newton":
-        tables = []
-        for i, plain in enumerate(about["tables"]):
-            mine = {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{i}.")}
-            tables.append(TableBlocks(**{**plain, **mine, "ids": mine["ids"].numpy()}))
-        return NewtonMemory(tuple(tables), about["length"])
-    return None
 
 
 def _contiguous(tensors: dict[str, Any]) -> dict[str, torch.Tensor]:

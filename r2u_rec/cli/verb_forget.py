@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from r2u_rec.cli.parse import UsageError, settings_of, settings_parser
-from r2u_rec.cli.runs import folder_for, keys_of, parse_with_run
+from r2u_rec.cli.runs import folder_for, keys_of, parse_with_run, refuse_changed
 from r2u_rec.cli.settings import write_settings
 
 
@@ -27,6 +27,8 @@ def run(argv: Sequence[str]) -> int:
     if single is not None and (given.users or given.users_file):
         raise UsageError("--interactions_file names single interactions, --users and --users_file whole users: make two requests")
     keys = [] if single is not None else keys_of(given.users, given.users_file)
+    # What was trained in shards or in closed form is exact only if what is computed again is computed as it was.
+    refuse_changed(parser, source, s, ("model", "training") if s.forget.operator == "sharded" else ("model",))
 
     from r2u_rec.cli import build
     from r2u_rec.cli.forgetting import ids_of_pairs, refuse_small_batch, stored_method

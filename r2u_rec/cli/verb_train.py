@@ -54,6 +54,8 @@ def run(argv: Sequence[str]) -> int:
         write_settings(s, part)
         (part / "history.json").write_text(json.dumps(epochs, indent=1) + "\n")
     how = "in closed form" if s.model.name == "ease" else s.prepare.arm
+    if build.operator_of(s) == "sharded":
+        how += f", {s.forget.shards} shards of {s.forget.slices} {'slice' if s.forget.slices == 1 else 'slices'}"
     print(f"trained {s.model.name} ({how}) on {len(fitted.records)} interactions")
     if watched:
         reached = stable_quality(fitted.model, parts, stable, k)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import torch
 
 from r2u_rec.cli.build import canary_rule, operator_of, task, threads, trainer, training
 from r2u_rec.cli.cohorts import draw_cohorts
-from r2u_rec.cli.settings import Arm, ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
+from r2u_rec.cli.settings import FORGETS_BY, Arm, ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.data import read_log
 from r2u_rec.errors import SettingsError
 
@@ -56,6 +58,18 @@ def test_nobody_by_whom_a_run_is_judged_is_a_canary():
     assert len(drawn) > 0
     assert not np.intersect1d(drawn, np.concatenate([cohorts.forget, cohorts.holdout, cohorts.strangers])).size
     assert np.isin(drawn, cohorts.revocable).all()
+
+
+def test_the_readme_says_which_model_forgets_by_what():
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    table = re.search(r"\| `model.name` \| `forget.operator` \|\n\|---\|---\|\n((?:\|.*\n)+)", text)
+    assert table is not None
+    told = {}
+    for row in table[1].splitlines():
+        models, operators = (tuple(re.findall(r"`(\w+)`", cell)) for cell in row.strip("|").split("|"))
+        told |= dict.fromkeys(models, operators)
+    assert told == FORGETS_BY
+    assert set(FORGETS_BY) == set(get_args(get_type_hints(ModelSettings)["name"]))
 
 
 @pytest.mark.parametrize("arm", get_args(Arm))
