@@ -25,6 +25,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.item_knn import ItemKnn
 from r2u_rec.recsys.noisy import noisy
 from r2u_rec.recsys.private_tables import private_tables
 from r2u_rec.recsys.sharding import ByUser, served
@@ -148,11 +149,16 @@ def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, **trainer_arg
             f"forget.operator={operator} does not fit model.name={s.model.name}, which forgets by {' or '.join(FORGETS_BY[s.model.name])}"
         )
     if operator == "exact":
-        return Ease(reg=s.model.ease_reg)
+        return closed_form(s.model, s.model.name)
     if operator == "sharded":
         return sharded(s, arm, s.forget.shards, on_history=trainer_arguments.get("on_history"))
     by = trainer(s, arm, cohorts.revocable, **trainer_arguments)
     return Retrain(by) if operator == "retrain" else PostHoc(by, unlearner(s, operator, cohorts))
+
+
+def closed_form(model: ModelSettings, name: str) -> Ease | ItemKnn:
+    """Returns the closed form `name`, one of `CLOSED_FORMS`."""
+    return Ease(reg=model.ease_reg) if name == "ease" else ItemKnn(model.n_neighbours, model.shrinkage)
 
 
 def sharded(s: Settings, arm: str, shards: int, *, on_history: Callable[[History], None] | None = None) -> Sharded:

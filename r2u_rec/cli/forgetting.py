@@ -10,7 +10,7 @@ import pandas as pd
 
 from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import Cohorts, revocable_users
-from r2u_rec.cli.settings import Settings
+from r2u_rec.cli.settings import CLOSED_FORMS, Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError
@@ -31,7 +31,7 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
     operator = build.operator_of(s)
     if isinstance(fitted.memory, ShardedMemory) or operator == "sharded":
         _check_shards(s, operator, fitted.memory)
-    if operator == "newton" and s.model.name != "ease":
+    if operator == "newton" and s.model.name not in CLOSED_FORMS:
         if not isinstance(fitted.memory, NewtonMemory):
             raise CapabilityError(
                 "this run kept no curvature blocks for forget.operator=newton: train with --forget.operator newton, or use ascent"

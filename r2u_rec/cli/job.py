@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from r2u_rec.cli.ease_rows import ease_rows
+from r2u_rec.cli.closed_form_rows import closed_form_rows
 from r2u_rec.cli.factor_rows import REFERENCE_SEEDS, factor_rows
 from r2u_rec.cli.notes import Notes
 from r2u_rec.cli.operate import OPERATORS
-from r2u_rec.cli.settings import Settings
+from r2u_rec.cli.settings import CLOSED_FORMS, Settings
 from r2u_rec.cli.study import prepare_study
 from r2u_rec.errors import SettingsError
 from r2u_rec.report.results import RunResult
@@ -37,7 +37,8 @@ def run_job(s: Settings, folder: Path, *, say: Callable[[str], None] = lambda li
         raise SettingsError(
             f"evaluate.operators may name {' and '.join(OPERATORS)}, got {unknown[0]}: retraining is measured by evaluate.n_references"
         )
-    if s.model.name != "ease" and not s.revocability.holdout:
+    closed = s.model.name in CLOSED_FORMS
+    if not closed and not s.revocability.holdout:
         raise SettingsError("evaluate needs users that were never trained on, and revocability.holdout is false: set it to true")
     study = prepare_study(s)
     n_erased, n_held = len(study.cohorts.forget), len(study.cohorts.holdout)
@@ -45,11 +46,11 @@ def run_job(s: Settings, folder: Path, *, say: Callable[[str], None] = lambda li
     say(f"{len(study.records)} interactions of {len(study.retained) + n_erased} users to train on")
     say(f"{n_erased} users ({share:.1%} of the interactions) will be erased, {n_held} like them are never trained on")
     notes = Notes()
-    if s.model.name != "ease":
+    if not closed:
         factor_rows(study, notes, say)
-    if s.model.name == "ease" or s.evaluate.with_ease:
-        say("EASE: fit, erase, fit again without the erased")
-        ease_rows(study, notes)
+    for name in dict.fromkeys(([s.model.name] if closed else []) + (["ease"] if s.evaluate.with_ease else [])):
+        say(f"{name}: fit, erase, fit again without the erased")
+        closed_form_rows(study, name, notes)
     log = study.parts.train
     return RunResult(
         name=folder.name,

@@ -18,6 +18,7 @@ FORGETS_BY: dict[str, tuple[Operator, ...]] = {
     "mf": ("newton", "ascent", "retrain", "sharded"),
     "lightgcn": ("newton", "ascent", "retrain", "sharded"),
     "ease": ("exact",),
+    "item_knn": ("exact",),
 }
 """model.name -> values of forget.operator, the one that "auto" means in front."""
 
@@ -59,7 +60,9 @@ class DataSettings:
 class ModelSettings:
     """Which recommender."""
 
-    name: Literal["mf", "lightgcn", "ease"] = setting("mf", "matrix factorisation, LightGCN, or EASE in closed form")
+    name: Literal["mf", "lightgcn", "ease", "item_knn"] = setting(
+        "mf", "matrix factorisation or LightGCN; in closed form EASE, or ItemKNN: nearest items by cosine"
+    )
     embedding_dim: int = setting(64, "of mf and lightgcn", "LightGCN, section 4.1.2")
     n_layers: int = setting(3, "of lightgcn", "LightGCN, section 4.1.2")
     loss: Literal["bpr", "bce"] = setting("bpr", "of mf and lightgcn")
@@ -67,6 +70,8 @@ class ModelSettings:
     n_negatives: int = setting(1, "negatives an interaction", "BPR")
     reg: float = setting(0.015, "L2 penalty on the vectors of an interaction", MEASURED)
     ease_reg: float = setting(250.0, "ridge of ease", "EASE, section 4")
+    n_neighbours: int = setting(200, "of item_knn: length of each item's list", MEASURED)
+    shrinkage: float = setting(5.0, "of item_knn: added to the denominator of the cosine, trusts items of few users less", MEASURED)
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class ForgetSettings:
 
     operator: Operator = setting(
         "auto",
-        "what `forget` does; exact is for ease, sharded (in shards of users) for mf and lightgcn; auto: exact for ease, else newton",
+        "what `forget` does; exact is for ease and item_knn, sharded (in shards of users) for mf and lightgcn; auto: exact, else newton",
     )
     smallest_batch: int = setting(
         20, "fewer users at once are refused: a model from before and one from after give a single erasure away; 1 allows it"

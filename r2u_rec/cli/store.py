@@ -18,13 +18,14 @@ from safetensors.torch import load_file, save_file
 
 from r2u_rec import __version__
 from r2u_rec.cli.build import task
-from r2u_rec.cli.settings import ModelSettings
+from r2u_rec.cli.settings import CLOSED_FORMS, ModelSettings
 from r2u_rec.cli.stored_memory import memory_of, memory_parts, sharded_from
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError
-from r2u_rec.recsys.ease import EaseMemory, EaseModel
+from r2u_rec.recsys.ease import EaseModel
+from r2u_rec.recsys.item_knn import ItemKnnModel
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -101,14 +102,17 @@ def load_fitted(folder: Path, model: ModelSettings) -> Fitted:
     records = InteractionLog(
         **columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info, next_id=manifest["next_id"]
     )
-    memory = memory_of(manifest["memory"], load_file(folder / "memory.safetensors"))
-    if isinstance(memory, EaseMemory):
+    kind = manifest["memory"]["kind"]
+    if kind != model.name and (kind in CLOSED_FORMS or model.name in CLOSED_FORMS):
+        found = f"model.name={kind}" if kind in CLOSED_FORMS else "a model that was trained in steps"
+        raise DataError(f"{folder} holds {found} and its settings say model.name={model.name}: they do not belong together")
+    memory, states = memory_of(manifest["memory"], load_file(folder / "memory.safetensors")), load_file(folder / "model.safetensors")
+    if kind == "ease":
         return Fitted(EaseModel(memory.inverse.to(getattr(torch, manifest["dtype"])), records.matrix()).eval(), records, memory)
+    if kind == "item_knn":
+        return Fitted(ItemKnnModel(states["neighbours"], states["similarities"], records.matrix()).eval(), records, memory)
     own = task(model)
-    if own is None:
-        raise DataError(f"{folder} holds a factor model and its settings say model.name=ease: they do not belong together")
-    states = load_file(folder / "model.safetensors")
-    if manifest["memory"]["kind"] == "sharded":
+    if kind == "sharded":
         return sharded_from(manifest["memory"], memory, states, own, records)
     fresh = own.model(records, seed=0)
     fresh.load_state_dict(states)

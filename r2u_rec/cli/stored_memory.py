@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError
 from r2u_rec.recsys.ease import EaseMemory
+from r2u_rec.recsys.item_knn import ItemKnnMemory
 from r2u_rec.recsys.sharding import ShardedRecommender, served
 from r2u_rec.unlearn.block_newton import NewtonMemory
 from r2u_rec.unlearn.blocks import TableBlocks
@@ -37,6 +39,9 @@ def memory_parts(fitted: Fitted) -> Parts:
         return Parts(
             "ease", {"inverse": memory.inverse, "probe": torch.from_numpy(memory.probe), "image": torch.from_numpy(memory.image)}, {}
         )
+    if isinstance(memory, ItemKnnMemory):
+        counts = memory.cooccurrence
+        return Parts("item_knn", {name: torch.from_numpy(getattr(counts, name)) for name in ("data", "indices", "indptr")}, {})
     if isinstance(memory, NewtonMemory):
         return _newton_parts(memory)
     if isinstance(memory, ShardedMemory) and isinstance(fitted.model, ShardedRecommender):
@@ -51,6 +56,7 @@ def memory_of(about: Mapping[str, Any], tensors: dict[str, Tensor]) -> Any:
     makers: dict[str | None, Callable[[Mapping[str, Any], dict[str, Tensor]], Any]] = {
         None: lambda about, tensors: None,
         "ease": lambda about, tensors: EaseMemory(tensors["inverse"], tensors["probe"].numpy(), tensors["image"].numpy()),
+        "item_knn": _item_knn,
         "newton": _newton,
         "sharded": _sharded,
     }
@@ -71,6 +77,12 @@ def sharded_from(about: Mapping[str, Any], memory: ShardedMemory, states: dict[s
     whole = served(about["combine"])(task, models, parts, seed=memory.seed)
     task.attach(whole, records)
     return Fitted(whole.eval(), records, replace(memory, models=tuple(models)))
+
+
+def _item_knn(about: Mapping[str, Any], tensors: dict[str, Tensor]) -> ItemKnnMemory:
+    data, indices, indptr = (tensors[name].numpy() for name in ("data", "indices", "indptr"))
+    n = len(indptr) - 1
+    return ItemKnnMemory(sparse.csr_array((data, indices, indptr), shape=(n, n)))
 
 
 def _newton_parts(memory: NewtonMemory) -> Parts:

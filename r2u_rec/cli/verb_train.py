@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from r2u_rec.cli.parse import parse, settings_of, settings_parser
 from r2u_rec.cli.runs import folder_for
-from r2u_rec.cli.settings import write_settings
+from r2u_rec.cli.settings import CLOSED_FORMS, write_settings
 
 
 def run(argv: Sequence[str]) -> int:
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         epochs: list[dict[str, float]] = []
         records, k = cohorts.records, max(s.evaluate.ks)
         stable = stable_users(parts, records, cohorts)
-        watched = s.model.name != "ease" and len(stable) > 0
+        watched = s.model.name not in CLOSED_FORMS and len(stable) > 0
         if not watched and (s.prepare.most_loss is not None or s.training.patience is not None):
             raise SettingsError(
                 f"prepare.most_loss={s.prepare.most_loss} and training.patience={s.training.patience} go by the validation quality of "
@@ -53,7 +53,7 @@ def run(argv: Sequence[str]) -> int:
         save_fitted(fitted, part, about={"verb": "train"})
         write_settings(s, part)
         (part / "history.json").write_text(json.dumps(epochs, indent=1) + "\n")
-    how = "in closed form" if s.model.name == "ease" else s.prepare.arm
+    how = "in closed form" if s.model.name in CLOSED_FORMS else s.prepare.arm
     if build.operator_of(s) == "sharded":
         how += f", {s.forget.shards} shards of {s.forget.slices} {'slice' if s.forget.slices == 1 else 'slices'}"
     print(f"trained {s.model.name} ({how}) on {len(fitted.records)} interactions")

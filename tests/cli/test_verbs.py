@@ -190,7 +190,9 @@ def test_ease_forgets_exactly_and_says_so(r2u, small, tmp_path):
 
 
 def test_an_operator_that_does_not_fit_the_model_is_refused(r2u, small):
-    assert "does not fit model.name=ease" in r2u("train", *small, "--model.name=ease", "--forget.operator=newton").err
+    assert (
+        "does not fit model.name=ease, which forgets by exact" in r2u("train", *small, "--model.name=ease", "--forget.operator=newton").err
+    )
     assert "does not fit model.name=mf" in r2u("train", *small, "--forget.operator=exact").err
 
 
