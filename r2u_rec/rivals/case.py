@@ -66,6 +66,11 @@ class Case:
         return self.recipe.training
 
     @property
+    def part(self) -> str:
+        """The part of the split by which quality is measured: "test", or "validation" where settings are chosen."""
+        return str(self.settings.get("part") or "test")
+
+    @property
     def n_asking(self) -> int:
         """Users of the largest request."""
         return max(len(request.forget) for request in self.world.requests.values())

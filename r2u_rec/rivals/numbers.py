@@ -80,7 +80,7 @@ def write_numbers(found: Found, folder: Path, *, command: str) -> Path:
         figures=shown,
         by=("model", "title"),
         columns=[name for name in COLUMNS if _there(shown, name)],
-        notes=[*refused, *NOTES],
+        notes=[*refused, *NOTES, *_part_note(preset)],
         **about,
     )
     return write_benchmark(
@@ -90,10 +90,14 @@ def write_numbers(found: Found, folder: Path, *, command: str) -> Path:
         figures=rows,
         by=("model", "system", "request"),
         columns=[name for name in COLUMNS if _there(rows, name)],
-        notes=refused + found.failures,
+        notes=refused + found.failures + _part_note(preset),
         beside={"lines": [asdict(line) for line in found.lines], "verdicts": found.figures.verdicts},
         **about,
     )
+
+
+def _part_note(preset: Preset) -> list[str]:
+    return [] if preset.part == "test" else [f"Quality is that of the {preset.part} part: settings are chosen by it, nothing is reported."]
 
 
 def titled(row: Mapping[str, Any]) -> str:

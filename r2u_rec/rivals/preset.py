@@ -15,7 +15,9 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.rivals.registry import Chosen, chosen, recommender, systems
 from r2u_rec.rivals.world import requests_of
 
-KEYS = ("data", "seeds", "shares", "strangers_share", "n_references", "n_halves", "ways", "models", "check")
+KEYS = ("data", "seeds", "shares", "strangers_share", "n_references", "n_halves", "ways", "models", "check", "part")
+PARTS = ("test", "validation")
+"""By which part quality is measured: the last is for choosing settings."""
 ALL, REFERENCE = "all", "retrain"
 KIND = "r2u_rec.rivals.trial:{}@1"
 
@@ -38,6 +40,11 @@ class Preset:
     @property
     def models(self) -> tuple[str, ...]:
         return tuple(self.content["models"])
+
+    @property
+    def part(self) -> str:
+        """The part of the split by which quality is measured."""
+        return str(self.content.get("part") or PARTS[0])
 
     def requests(self, model: str) -> list[str]:
         """Returns the requests that are made of a recommender."""
@@ -63,6 +70,8 @@ class Preset:
         """Returns, as text, all that the figures of a recommender's trials depend on beside spec and code."""
         c = self.content
         shared = {key: c[key] for key in ("shares", "strangers_share", "n_halves")} | {"ways": c.get("ways") or {}}
+        if self.part != PARTS[0]:
+            shared["part"] = self.part
         return json.dumps({**shared, "model": c["models"][model].get("settings") or {}}, sort_keys=True)
 
     def references(self, folder: Path) -> list[dict[str, Any]]:
@@ -161,6 +170,8 @@ def checked(preset: Preset) -> Preset:
         raise SettingsError(f"preset {name}: seeds must be named once each, got {list(preset.seeds)}")
     if int(c["n_references"]) < 2:
         raise SettingsError(f"preset {name}: n_references must be at least 2, got {c['n_references']}: one retrained model has no spread")
+    if preset.part not in PARTS:
+        raise SettingsError(f"preset {name}: part must be one of {', '.join(PARTS)}, got {preset.part!r}")
     for model in preset.models:
         recommender(model)
         preset.requests(model), preset.systems(model)

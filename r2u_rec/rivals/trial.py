@@ -15,7 +15,7 @@ from r2u_rec.errors import DivergenceError, EvidenceError
 from r2u_rec.evaluate.imprint import FoldIn
 from r2u_rec.rivals.case import Case
 from r2u_rec.rivals.registry import Chosen, chosen, recommender
-from r2u_rec.rivals.world import World, build_world
+from r2u_rec.rivals.world import build_world
 
 Spec = Mapping[str, Any]
 Row = dict[str, Any]
@@ -44,7 +44,7 @@ def reference(spec: Spec) -> list[Row]:
     model = case.trainer().train(case.task, left, seed=REFERENCE_SEEDS * (1 + case.world.seed) + int(spec["number"]))
     seconds = time.process_time() - begun + case.spared_seconds - spared
     return [
-        {"request": request, "number": spec["number"], "cpu_seconds": seconds, **quality(case.world, model, request)},
+        {"request": request, "number": spec["number"], "cpu_seconds": seconds, **quality(case, model, request)},
         *measured(case, model, request),
     ]
 
@@ -62,7 +62,7 @@ def system(spec: Spec) -> list[Row]:
             "exact": built.method.exact,
             "memory_bytes": kept_bytes(fitted),
             "length": found_length(fitted.memory),
-            **quality(case.world, fitted.model, None),
+            **quality(case, fitted.model, None),
         }
     ]
     for request in spec["requests"]:
@@ -80,7 +80,7 @@ def forgotten(case: Case, line: Chosen, method: Any, task: Any, fitted: Fitted, 
     except (DivergenceError, EvidenceError) as error:
         return [{"what": "outcome", "request": request, "failed": " ".join(str(error).split())}]
     row = {"what": "outcome", "request": request, "cpu_seconds": seconds, "n_users": len(case.world.requests[request].forget)}
-    return [row | quality(case.world, after.model, request), *rows]
+    return [row | quality(case, after.model, request), *rows]
 
 
 def timed(case: Case, action: Callable[[], T]) -> tuple[T, float]:
@@ -90,10 +90,10 @@ def timed(case: Case, action: Callable[[], T]) -> tuple[T, float]:
     return out, time.process_time() - begun + case.spared_seconds - spared
 
 
-def quality(world: World, model: Any, request: str | None) -> Row:
+def quality(case: Case, model: Any, request: str | None) -> Row:
     """Returns the means of the ranking metrics over those who stay, and of NDCG over their more and less active halves."""
-    found = world.quality(model, request)
-    return found.mean() | world.activity(found)
+    found = case.world.quality(model, request, case.part)
+    return found.mean() | case.world.activity(found)
 
 
 def measured(case: Case, model: Any, request: str) -> list[Row]:

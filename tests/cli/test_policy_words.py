@@ -38,9 +38,11 @@ def test_never_erases_nothing():
         ("newton batch", "batch needs a value, as in batch=7"),
         ("newton by_deadline=maybe", "by_deadline is true or false, got 'maybe'"),
         ("newton trained=well", "trained must be one of standard, .*, got 'well'"),
+        ("auto among=shards", "among must be one of newton, ascent, exact, sharded, got 'shards'; did you mean 'sharded'"),
+        ("newton among=sharded", "among names the operator that .* may choose beside training again, got among='sharded' with .*'newton'"),
         ("newton batch=0", "batch must be a whole number >= 1"),
     ],
-    ids=["empty", "operator", "field", "number", "whole", "bare", "flag", "arm", "bound"],
+    ids=["empty", "operator", "field", "number", "whole", "bare", "flag", "arm", "among", "named", "bound"],
 )
 def test_words_that_name_no_policy_are_refused(text, message):
     with pytest.raises(SettingsError, match=message):
@@ -68,11 +70,27 @@ def test_operators_fit_the_model():
     assert operators_of(policy_of("auto trained=ready2unlearn"), "mf") == ("ascent", "retrain")
     assert operators_of(policy_of("auto"), "ease") == ("exact", "retrain")
     assert operators_of(policy_of("never"), "mf") == ("retrain",)
-    with pytest.raises(SettingsError, match=r"policy .exact. does not fit"):
-        operators_of(policy_of("exact"), "mf")
+    assert operators_of(policy_of("auto among=sharded"), "lightgcn") == ("sharded", "retrain")
+    assert operators_of(policy_of("auto among=ascent"), "mf") == ("ascent", "retrain")
+    assert operators_of(policy_of("auto"), "item_knn") == operators_of(policy_of("exact"), "item_knn") == ("exact", "retrain")
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "message"),
+    [
+        ("exact", "mf", "policy 'exact' does not fit model.name=mf, which forgets by newton or ascent or sharded"),
+        ("auto among=sharded", "ease", "policy 'auto among=sharded' does not fit model.name=ease, which forgets by exact"),
+        ("newton", "item_knn", "policy 'newton' does not fit model.name=item_knn, which forgets by exact"),
+        ("sharded trained=phased", "mf", "shards are trained plainly, .*: leave trained=phased out"),
+        ("sharded reprepare_every_days=9", "mf", "shards are trained plainly, .*: leave reprepare_every_days out"),
+    ],
+)
+def test_operators_that_do_not_fit_are_refused(text, model, message):
+    with pytest.raises(SettingsError, match=message):
+        operators_of(policy_of(text), model)
 
 
 def test_policies_of_one_way_of_training_start_from_one_model():
-    words = ("never", "ascent", "newton", "sharded", "ascent trained=ready2unlearn")
+    words = ("never", "ascent", "newton", "sharded", "auto among=sharded", "ascent trained=ready2unlearn")
     found = starts({word: policy_of(word) for word in words}, "mf")
     assert found == {"standard": ("newton", "ascent", "retrain"), "ready2unlearn": ("ascent", "retrain")}

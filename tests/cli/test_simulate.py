@@ -142,6 +142,16 @@ def test_shards_are_trained_again_one_at_a_time(folder):
     assert np.isfinite(found["checkpoints"]["ndcg"].astype(float)).all()
 
 
+def test_the_cost_chooses_between_shards_and_training_again(tiny, folder):
+    found = tables(trials.play({**folder, "policy": "auto among=sharded by_deadline"}))["batches"]
+    assert set(found["operator"]) <= {"sharded", "unneeded"}
+    assert found["why"].str.contains("sharded trains on .* of the records again in .*, on all in").any()
+    dear = replace(tiny, simulate=replace(tiny.simulate, costs=("sharded=0+0+1", "retrain=0.1+0+0")))
+    found = tables(trials.play({**folder, "settings": trials.settings_text(dear), "policy": "auto among=sharded by_deadline"}))["batches"]
+    assert set(found["operator"]) <= {"retrain", "unneeded"}
+    assert found["retrained"].any()
+
+
 def test_costs_of_the_settings_replace_those_measured(tiny, folder):
     from r2u_rec.cli.policy_words import policy_of
 
@@ -152,14 +162,15 @@ def test_costs_of_the_settings_replace_those_measured(tiny, folder):
         trials.costs_of(folder, wrong, policy_of("newton"), {})
 
 
-def test_ease_forgets_exactly_along_a_stream(tiny, tmp_path):
-    s = replace(tiny, model=ModelSettings(name="ease"))
+@pytest.mark.parametrize(("name", "policy"), [("ease", "exact"), ("item_knn", "exact"), ("item_knn", "auto every_days=30")])
+def test_closed_forms_forget_exactly_along_a_stream(tiny, tmp_path, name, policy):
+    s = replace(tiny, model=ModelSettings(name=name))
     common = {"settings": trials.settings_text(s), "folder": str(tmp_path), "seed": 0}
     trials.start({**common, "arm": "standard", "operators": ["exact", "retrain"]})
     for checkpoint in range(2):
         for number in range(2):
             trials.reference({**common, "checkpoint": checkpoint, "number": number})
-    found = tables(trials.play({**common, "policy": "exact"}))
+    found = tables(trials.play({**common, "policy": policy}))
     assert (found["batches"]["drift_spent"] == 0).all()
     assert not found["requests"]["late"].any()
 

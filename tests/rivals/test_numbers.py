@@ -106,6 +106,13 @@ def test_packaged_presets_can_be_planned(name):
     assert slice_of(preset.content, name).seeds == (preset.content["check"]["seed"],)
 
 
+def test_trials_on_the_validation_part_are_other_trials():
+    preset = load_preset("ml-100k-choice")
+    assert "test" not in preset.settings("mf")
+    assert preset.settings("mf") != Preset("p", {**preset.content, "part": "test"}).settings("mf")
+    assert '"part"' not in load_preset("ml-100k").settings("mf")
+
+
 def test_what_a_preset_cannot_mean_is_refused(tmp_path):
     good = load_preset("ml-100k").content
 
@@ -119,6 +126,7 @@ def test_what_a_preset_cannot_mean_is_refused(tmp_path):
     refused("seeds must be set", seeds=[])
     refused("seeds must be named once each", seeds=[1, 1])
     refused("n_references must be at least 2, got 1", n_references=1)
+    refused("part must be one of test, validation, got 'train'", part="train")
     refused("unknown recommender 'mff'; did you mean mf", models={"mff": {}})
     refused("system ease_exact does not run on mf: it needs a recommender that is EASE", models={"mf": {"systems": ["ease_exact"]}})
     with pytest.raises(SettingsError, match="unknown preset 'ml-1000k'"):

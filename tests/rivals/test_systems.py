@@ -13,7 +13,7 @@ from r2u_rec.rivals.documentation import as_markdown
 from r2u_rec.rivals.kept import Kept
 from r2u_rec.rivals.notes import NOTES
 from r2u_rec.rivals.registry import Recommender, System, chosen, recommender, recommenders, systems
-from r2u_rec.rivals.trial import fold_in_of, forgotten, timed
+from r2u_rec.rivals.trial import fold_in_of, forgotten, quality, timed
 
 SETTINGS = {"mf": MF, "ease": {"reg": 20.0}, "item_knn": {}, "als": {"embedding_dim": 8, "sweeps": 4}}
 QUICK = {"fru": "fru kept_share=0.5", "eul": "eul steps=10", "ascent": "ascent steps=3", "fine_tune": "fine_tune epochs=2"}
@@ -52,6 +52,15 @@ def test_every_system_trains_forgets_and_is_measured(world, folder, model, name)
     assert 0 < rows[0]["NDCG@20"] <= 1
     assert fold_in_of(rows[1]).users.tolist() == world.requests["random 4 %"].forget.tolist()
     assert np.isfinite(rows[1]["fa"]).all()
+
+
+def test_settings_are_chosen_by_the_validation_part(world, folder):
+    case = case_of(world, "ease", folder)
+    model = case.trainer().train(case.task, world.records, seed=0)
+    choosing = Case(world, "ease", case.recipe, {**case.settings, "part": "validation"}, folder, n_halves=1)
+    for judged, part in ((case, "test"), (choosing, "validation")):
+        assert quality(judged, model, None)["NDCG@20"] == world.quality(model, None, part).mean()["NDCG@20"]
+    assert quality(case, model, None)["NDCG@20"] != quality(choosing, model, None)["NDCG@20"]
 
 
 def test_what_is_read_when_forgetting_is_what_the_line_says(world, folder):
