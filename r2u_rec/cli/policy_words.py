@@ -13,6 +13,7 @@ from r2u_rec.errors import SettingsError
 
 NEVER = "never"
 OPERATORS = (NEVER, "retrain", "newton", "ascent", "exact", "sharded", "auto")
+AMONG = ("newton", "ascent", "exact", "sharded")
 ARMS = ("standard", "isolated", "reweighted", "phased", "ready2unlearn")
 
 
@@ -36,6 +37,10 @@ def policy_of(text: str) -> Policy:
         given[name] = _value(text, name, kinds[name], value if equals else None)
     if given.get("trained", "standard") not in ARMS:
         raise SettingsError(f"policy {text!r}: trained must be one of {', '.join(ARMS)}, got {given['trained']!r}")
+    if given.get("among", AMONG[0]) not in AMONG:
+        raise SettingsError(
+            f"policy {text!r}: among must be one of {', '.join(AMONG)}, got {given['among']!r}{_near(given['among'], AMONG)}"
+        )
     return Policy(name=" ".join(words), operator="none" if operator == NEVER else operator, **given)
 
 

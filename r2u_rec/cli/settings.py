@@ -251,7 +251,8 @@ class SimulateSettings:
             "newton by_deadline",
             "ascent by_deadline trained=ready2unlearn",
         ),
-        "OPERATOR FIELD=VALUE ...: operators are those of forget.operator, auto, sharded and never; fields those of a policy",
+        "OPERATOR FIELD=VALUE ...: operators are those of forget.operator, auto and never; fields those of a policy; auto among=sharded "
+        "lets the cost choose between shards and training again",
     )
     seeds: tuple[int, ...] = setting((0,), "of streams and trainings; each seed is a simulation of its own")
     checkpoints: int = setting(3, "times along the stream at which quality and imprint are held against retrained models")

@@ -8,13 +8,11 @@ from typing import Any
 
 from r2u_rec.cli import build
 from r2u_rec.cli.cohorts import Cohorts
-from r2u_rec.cli.settings import Settings
+from r2u_rec.cli.settings import CLOSED_FORMS, FORGETS_BY, Settings
 from r2u_rec.core.protocols import Method
 from r2u_rec.erasure.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.sharding import ByUser, served
 from r2u_rec.unlearn.retrain import Retrain
-from r2u_rec.unlearn.sharded import Sharded
 
 SHARDED = "sharded"
 
@@ -25,16 +23,21 @@ def operators_of(policy: Policy, model: str) -> tuple[str, ...]:
     Raises:
         SettingsError: the operator does not fit the model.
     """
-    closed = model == "ease"
     if policy.operator in (NONE, RETRAIN):
         return (RETRAIN,)
-    if policy.operator == AUTO:
-        return ("exact" if closed else "newton" if policy.trained == "standard" else "ascent", RETRAIN)
-    if closed != (policy.operator == "exact"):
+    if policy.operator == AUTO and policy.among is None:
+        return ("exact" if model in CLOSED_FORMS else "newton" if policy.trained == "standard" else "ascent", RETRAIN)
+    operator = policy.among or policy.operator
+    if operator not in FORGETS_BY[model]:
+        there = " or ".join(name for name in FORGETS_BY[model] if name != RETRAIN)
+        raise SettingsError(f"policy {policy.name!r} does not fit model.name={model}, which forgets by {there}")
+    if operator == SHARDED and (policy.trained != "standard" or policy.reprepare_every_days is not None):
+        what = f"trained={policy.trained}" if policy.trained != "standard" else "reprepare_every_days"
         raise SettingsError(
-            f"policy {policy.name!r} does not fit model.name={model}: ease forgets by exact, the others by newton, ascent or sharded"
+            f"policy {policy.name!r}: shards are trained plainly, for who is revocable would be decided by records of others and "
+            f"erasing would not be exact: leave {what} out"
         )
-    return (policy.operator, RETRAIN)
+    return (operator, RETRAIN)
 
 
 def methods_of(
@@ -51,22 +54,21 @@ def methods_of(
     made: dict[str, Method] = {}
     for operator in operators:
         if operator == SHARDED:
-            made[operator] = Sharded(
-                build.trainer(s, policy.trained, cohorts.revocable), ByUser(), served("mean"), shards=s.simulate.shards
-            )
+            made[operator] = build.sharded(s, policy.trained, s.simulate.shards)
         elif operator != RETRAIN:
             made[operator] = build.method(s, policy.trained, operator, cohorts)
     if RETRAIN in operators:  # trained again, a model needs the memory of the operator that goes on editing it
         first = next(iter(made.values()), None)
         made[RETRAIN] = first if first is not None else retraining(s, policy.trained, cohorts)
-    if policy.reprepare_every_days is not None and operators[0] != RETRAIN and s.model.name != "ease":
+    if policy.reprepare_every_days is not None and operators[0] != RETRAIN and s.model.name not in CLOSED_FORMS:
         made[REPREPARE] = build.method(s, "ready2unlearn", operators[0], cohorts)
     return made
 
 
 def retraining(s: Settings, arm: str, cohorts: Cohorts) -> Any:
     """Returns the method that trains from scratch: the reference."""
-    return build.method(s, arm, "exact", cohorts) if s.model.name == "ease" else Retrain(build.trainer(s, arm, cohorts.revocable))
+    closed = s.model.name in CLOSED_FORMS
+    return build.method(s, arm, "exact", cohorts) if closed else Retrain(build.trainer(s, arm, cohorts.revocable))
 
 
 def start_name(policy: Policy) -> str:

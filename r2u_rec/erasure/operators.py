@@ -41,7 +41,7 @@ class Operators:
 
     def __post_init__(self) -> None:
         policy, methods = self.policy, self.methods
-        named = {RETRAIN} | ({policy.operator} - {AUTO, NONE})
+        named = {RETRAIN} | {name for name in (policy.operator, policy.among) if name is not None and name not in (AUTO, NONE)}
         for name in sorted(named - set(methods)):
             near = difflib.get_close_matches(name, list(methods), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(methods) or 'none'}"
@@ -51,7 +51,7 @@ class Operators:
                 f"policy {policy.name!r} prepares again every {policy.reprepare_every_days:g} days, and no method is called {REPREPARE!r}: "
                 "add the method that trains the prepared way under this name"
             )
-        needed = set(methods) - {REPREPARE} if policy.operator == AUTO else named
+        needed = set(self._choices()) if policy.operator == AUTO else named
         for name in sorted(needed):
             if name not in self.costs:
                 raise SettingsError(f"costs lack the operator {name!r}, there are costs of {', '.join(self.costs) or 'none'}: measure it")
@@ -80,7 +80,7 @@ class Operators:
         batch = Batch(n_users, len(ids), len(fitted.records), n_available, touched)
         operator = self.policy.operator
         if operator == AUTO:
-            return choose({name: self.costs[name] for name in self.methods if name in self.costs}, batch, drift, added)
+            return choose({name: self.costs[name] for name in self._choices()}, batch, drift, added)
         if operator == RETRAIN:
             return Plan(RETRAIN, modelled(RETRAIN, self.costs, batch), "the policy always trains again")
         if not self.costs[operator].exact and not drift.allows(added):
@@ -108,8 +108,13 @@ class Operators:
         """Returns whether `operator` leaves no drift."""
         return operator in (RETRAIN, REPREPARE, UNNEEDED) or self.costs[operator].exact
 
+    def _choices(self) -> list[str]:
+        """Returns what "auto" chooses among."""
+        among = self.policy.among
+        return [name for name in self.methods if name != REPREPARE and (among is None or name in (among, RETRAIN))]
+
     def _shards(self) -> dict[str, TouchesShards]:
-        usable = self.methods if self.policy.operator == AUTO else [self.policy.operator]
+        usable = self._choices() if self.policy.operator == AUTO else [self.policy.operator]
         found = {name: self.methods[name] for name in usable if name not in (RETRAIN, REPREPARE)}
         return {name: method for name, method in found.items() if isinstance(method, TouchesShards)}
 

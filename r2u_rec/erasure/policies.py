@@ -33,6 +33,7 @@ class Policy:
         retrain_every_days: the model is trained again at these regular times; new interactions and people who came back enter.
         reprepare_every_days: likewise, by the prepared way of training, whose effect wears off.
         drift_budget: share of the trained records that may be erased approximately before the model is trained again.
+        among: for "auto", the one operator that it may choose beside training again; None: any of the methods at hand.
 
     Raises:
         SettingsError: a value is out of bounds, or two rules exclude each other.
@@ -49,11 +50,17 @@ class Policy:
     retrain_every_days: float | None = None
     reprepare_every_days: float | None = None
     drift_budget: float | None = None
+    among: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("name", "operator", "trained"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise SettingsError(f"{name} of a policy must be text, got {getattr(self, name)!r}: give it a name")
+        if self.among is not None and (self.operator != AUTO or self.among in (AUTO, NONE, RETRAIN, REPREPARE)):
+            raise SettingsError(
+                f'among names the operator that operator="auto" may choose beside training again, got among={self.among!r} with '
+                f"operator={self.operator!r}: leave it out, or name an operator that edits"
+            )
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or self.batch < 1:
             raise SettingsError(f"batch must be a whole number >= 1, got {self.batch!r}: 1 carries out every request at once")
         for name in ("every_days", "retrain_every_days", "reprepare_every_days"):
@@ -80,7 +87,9 @@ class Policy:
             parts = ["never erases anything"]
         else:
             how = {
-                AUTO: "by whatever the cost model finds best",
+                AUTO: f"by {self.among} or by training again, as the cost model finds best"
+                if self.among
+                else "by whatever the cost model finds best",
                 RETRAIN: "by training again",
             }.get(self.operator, f"by {self.operator}")
             safety = f"but nothing is left waiting later than {_days(self.margin_days)} before it is due"

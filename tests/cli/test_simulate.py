@@ -162,7 +162,7 @@ def test_costs_of_the_settings_replace_those_measured(tiny, folder):
         trials.costs_of(folder, wrong, policy_of("newton"), {})
 
 
-@pytest.mark.parametrize(("name", "policy"), [("ease", "exact"), ("item_knn", "exact"), ("item_knn", "auto every_days=30")])
+@pytest.mark.parametrize(("name", "policy"), [("ease", "exact"), ("item_knn", "auto every_days=30")])
 def test_closed_forms_forget_exactly_along_a_stream(tiny, tmp_path, name, policy):
     s = replace(tiny, model=ModelSettings(name=name))
     common = {"settings": trials.settings_text(s), "folder": str(tmp_path), "seed": 0}

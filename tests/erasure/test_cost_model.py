@@ -106,6 +106,11 @@ def test_a_sharded_method_is_asked_how_much_it_would_train_again():
     found = run(stream, Policy("auto"), small_log(), methods={"retrain": Exact(), "shards": Shards()}, costs=costs)
     assert found.batches["operator"].tolist() == ["shards", "retrain"]  # 40 % and 70 % of the records, at twice the price
     assert found.batches["modelled_seconds"].tolist() == [2 * 0.4 * 150, 150 - 11 * 5]
+    among = {"retrain": Exact(), "shards": Shards(), "closed": Exact()}
+    free = {**costs, "closed": OperatorCost(0, 0, 0, exact=True)}
+    told = run(stream, Policy("auto", among="shards"), small_log(), methods=among, costs=free)
+    assert told.batches["operator"].tolist() == ["shards", "retrain"]
+    assert run(stream, Policy("auto"), small_log(), methods=among, costs=free).batches["operator"].tolist() == ["closed", "closed"]
     named = run(stream, Policy("shards", "shards"), small_log(), methods={"retrain": Exact(), "shards": Shards()}, costs=costs)
     assert named.batches["modelled_seconds"].tolist() == pytest.approx([2 * 0.4 * 150, 2 * 0.7 * 130])
 

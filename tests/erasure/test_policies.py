@@ -18,6 +18,10 @@ from r2u_rec.errors import SettingsError
             "than 1 day before it is due.",
         ),
         (
+            Policy("shards", among="sharded"),
+            "shards: starts from standard training; erases by sharded or by training again, as the cost model finds best, at once.",
+        ),
+        (
             Policy("weekly", "retrain", every_days=7, batch=3),
             "weekly: starts from standard training; erases by training again, every 7 days if those of 3 users wait, but nothing is "
             "left waiting later than 3 days before it is due.",
@@ -54,6 +58,8 @@ def test_a_ready_policy_takes_changes():
     ("fields", "message"),
     [
         ({"name": " "}, "name of a policy must be text, got ' ': give it a name"),
+        ({"operator": "edit", "among": "edit"}, "among names the operator that operator=.auto. may choose .* leave it out"),
+        ({"among": "retrain"}, "got among='retrain' with operator='auto'"),
         ({"operator": 3}, "operator of a policy must be text, got 3"),
         ({"batch": 0}, "batch must be a whole number >= 1, got 0: 1 carries out every request at once"),
         ({"batch": 2.5}, "batch must be a whole number >= 1, got 2.5"),
