@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from r2u_rec.cli.cohorts import Cohorts
-from r2u_rec.cli.settings import CLOSED_FORMS, FORGETS_BY, ModelSettings, PrepareSettings, Settings, TrainingSettings
+from r2u_rec.cli.model_settings import CLOSED_FORMS, FORGETS_BY, LOSSES, ModelSettings
+from r2u_rec.cli.policy_words import weights_of
+from r2u_rec.cli.settings import PrepareSettings, Settings, TrainingSettings
 from r2u_rec.core.adaptive import Adaptive
 from r2u_rec.core.clipping import clipped
 from r2u_rec.core.preparation import Preparation
@@ -24,29 +26,56 @@ from r2u_rec.core.training import History, Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
+from r2u_rec.recsys.autoencoder import autoencoder
 from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.history_task import HistoryTask
 from r2u_rec.recsys.item_knn import ItemKnn
 from r2u_rec.recsys.noisy import noisy
 from r2u_rec.recsys.private_tables import private_tables
+from r2u_rec.recsys.sasrec import sasrec
+from r2u_rec.recsys.sequence_task import SequenceTask
 from r2u_rec.recsys.sharding import ByUser, served
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization, neumf
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
 from r2u_rec.unlearn.sharded import Sharded
 
+EVIDENCE: Mapping[str, Literal["fold-in", "own loss", "adaptive"]] = {"fold_in": "fold-in", "own_loss": "own loss", "adaptive": "adaptive"}
 ITEM_TABLES = ("item_*",)
 """What everyone is served from, in every factor model of `recsys`."""
 
 
-def task(model: ModelSettings) -> RankingTask | None:
-    """Returns the task of a factor model; None for one in closed form, which needs none."""
-    if model.name in CLOSED_FORMS:
+def task(model: ModelSettings) -> RankingTask | HistoryTask | SequenceTask | None:
+    """Returns the task of a model; None for one in closed form, which needs none.
+
+    Raises:
+        SettingsError: a setting is out of its bounds, or a loss is none of the model's.
+    """
+    name, d = model.name, model.embedding_dim
+    if name in CLOSED_FORMS:
         return None
-    sparse = matrix_factorization(model.embedding_dim)
-    build = sparse if model.name == "mf" else lightgcn(model.embedding_dim, model.n_layers)
-    return RankingTask(build, model.loss, model.negatives, model.n_negatives, model.reg)
+    if name in LOSSES and model.loss not in LOSSES[name]:
+        raise SettingsError(f"model.loss={model.loss} does not fit model.name={name}: set {' or '.join(LOSSES[name])}")
+    if d < 1:
+        raise SettingsError(f"model.embedding_dim must be >= 1, got {d}")
+    if name in ("autoencoder", "sasrec") and not 0 <= model.dropout < 1:
+        raise SettingsError(f"model.dropout must lie in [0, 1), got {model.dropout}: 0 hides nothing")
+    if name == "autoencoder":
+        return HistoryTask(autoencoder(d, dropout=model.dropout))
+    if name == "sasrec":
+        if model.max_length < 2 or model.max_length % 2:
+            raise SettingsError(f"model.max_length must be even and >= 2, got {model.max_length}")
+        return SequenceTask(sasrec(d, max_length=model.max_length, dropout=model.dropout), model.loss, model.n_negatives)
+    if name == "neumf" and (not model.widths or min(model.widths) < 1):
+        raise SettingsError(f"model.widths must name at least one hidden layer of width >= 1, got {list(model.widths)}: such as 32,16")
+    builds = {
+        "mf": lambda: matrix_factorization(d),
+        "lightgcn": lambda: lightgcn(d, model.n_layers),
+        "neumf": lambda: neumf(d, model.widths),
+    }
+    return RankingTask(builds[name](), model.loss, model.negatives, model.n_negatives, model.reg)
 
 
 def training(t: TrainingSettings) -> Training:
@@ -188,7 +217,8 @@ def unlearner(s: Settings, operator: str, cohorts: Cohorts) -> GradientAscent | 
         return GradientAscent(
             f.steps, f.lr, f.optimizer, f.reduction, bound=f.bound, bound_level=f.bound_level, target=f.target, tables=f.tables
         )
-    return BlockNewton(canary_rule(s, cohorts) if isinstance(f.length, str) else f.length, f.damping, f.n_draws)
+    length = canary_rule(s, cohorts) if isinstance(f.length, str) else f.length
+    return BlockNewton(length, f.damping, f.n_draws, f.n_kept, shares=weights_of(f.table_shares, "forget.table_shares"))
 
 
 def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
@@ -197,7 +227,7 @@ def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
     Canaries are revocable users, for they are whom requests come from, but none of those by whom a run judges the outcome.
 
     Raises:
-        SettingsError: no users were kept out of training to compare with.
+        SettingsError: no users were kept out of training to compare with, or an attack that needs a shadow model has none.
     """
     if len(cohorts.strangers) == 0:
         raise SettingsError(
@@ -205,5 +235,11 @@ def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
             "set revocability.strangers_share above 0, or forget.length to a number"
         )
     strangers = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.strangers))
-    rule = CanaryRule(strangers, np.setdiff1d(cohorts.revocable, cohorts.forget), seed=s.seed)
+    evidence = s.forget.evidence
+    if evidence == "adaptive" and s.forget.length != "shadow":
+        raise SettingsError(
+            f"forget.evidence=adaptive holds canaries against a shadow model, and forget.length is {s.forget.length}: set it to shadow"
+        )
+    candidates = np.setdiff1d(cohorts.revocable, cohorts.forget)
+    rule = CanaryRule(strangers, candidates, longest=s.forget.longest, seed=s.seed, evidence=EVIDENCE[evidence])
     return rule if s.forget.length == "canaries" else ShadowRule(rule, trainer(s, "standard", cohorts.revocable))

@@ -10,7 +10,8 @@ import pandas as pd
 
 from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import Cohorts, revocable_users
-from r2u_rec.cli.settings import CLOSED_FORMS, Settings
+from r2u_rec.cli.model_settings import CLOSED_FORMS
+from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError

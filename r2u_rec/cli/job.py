@@ -8,9 +8,10 @@ from pathlib import Path
 
 from r2u_rec.cli.closed_form_rows import closed_form_rows
 from r2u_rec.cli.factor_rows import REFERENCE_SEEDS, factor_rows
+from r2u_rec.cli.model_settings import CLOSED_FORMS
 from r2u_rec.cli.notes import Notes
 from r2u_rec.cli.operate import OPERATORS
-from r2u_rec.cli.settings import CLOSED_FORMS, Settings
+from r2u_rec.cli.settings import Settings
 from r2u_rec.cli.study import prepare_study
 from r2u_rec.errors import SettingsError
 from r2u_rec.report.results import RunResult

@@ -6,32 +6,13 @@ objects of the other rooms from them, which check what only they can know.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from r2u_rec.cli.model_settings import MEASURED, PAPER, Bound, ForgetSettings, ModelSettings, Operator, setting
+
 Arm: TypeAlias = Literal["standard", "isolated", "reweighted", "phased", "noisy", "clipped", "private", "ready2unlearn"]
-Operator: TypeAlias = Literal["auto", "newton", "ascent", "retrain", "exact", "sharded"]
-Combine: TypeAlias = Literal["mean", "proportional", "own", "vote"]
-Bound: TypeAlias = Literal["none", "cap", "chance", "soft"]
-FORGETS_BY: dict[str, tuple[Operator, ...]] = {
-    "mf": ("newton", "ascent", "retrain", "sharded"),
-    "lightgcn": ("newton", "ascent", "retrain", "sharded"),
-    "ease": ("exact",),
-    "item_knn": ("exact",),
-}
-"""model.name -> values of forget.operator, the one that "auto" means in front."""
-
-CLOSED_FORMS = tuple(name for name, operators in FORGETS_BY.items() if operators == ("exact",))
-"""Models that are fitted and erased from in closed form: no training loop, no task, no preparation."""
-
-MEASURED = "measured on ml-100k"
-PAPER = "Ready2Unlearn"
-
-
-def setting(default: Any, text: str, source: str = "") -> Any:
-    """Returns a dataclass field with its help text."""
-    return field(default=default, metadata={"help": f"{text} [{source}]" if source else text})
 
 
 @dataclass(frozen=True)
@@ -57,26 +38,8 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """Which recommender."""
-
-    name: Literal["mf", "lightgcn", "ease", "item_knn"] = setting(
-        "mf", "matrix factorisation or LightGCN; in closed form EASE, or ItemKNN: nearest items by cosine"
-    )
-    embedding_dim: int = setting(64, "of mf and lightgcn", "LightGCN, section 4.1.2")
-    n_layers: int = setting(3, "of lightgcn", "LightGCN, section 4.1.2")
-    loss: Literal["bpr", "bce"] = setting("bpr", "of mf and lightgcn")
-    negatives: Literal["uniform", "popularity"] = setting("uniform", "how negatives are drawn")
-    n_negatives: int = setting(1, "negatives an interaction", "BPR")
-    reg: float = setting(0.015, "L2 penalty on the vectors of an interaction", MEASURED)
-    ease_reg: float = setting(250.0, "ridge of ease", "EASE, section 4")
-    n_neighbours: int = setting(200, "of item_knn: length of each item's list", MEASURED)
-    shrinkage: float = setting(5.0, "of item_knn: added to the denominator of the cosine, trusts items of few users less", MEASURED)
-
-
-@dataclass(frozen=True)
 class TrainingSettings:
-    """The optimisation loop of mf and lightgcn."""
+    """The optimisation loop of what is no closed form."""
 
     epochs: int = setting(200, "passes over the training part", MEASURED)
     batch_size: int = setting(8192, "interactions a step", MEASURED)
@@ -131,43 +94,6 @@ class PrepareSettings:
         None, "most_loss: validation quality of standard training; null: that of run's standard arm, else the best of the epochs before"
     )
     allow_divergence: bool = setting(False, "run a combination that is known to diverge")
-
-
-@dataclass(frozen=True)
-class ForgetSettings:
-    """How a trained model forgets."""
-
-    operator: Operator = setting(
-        "auto",
-        "what `forget` does; exact is for ease and item_knn, sharded (in shards of users) for mf and lightgcn; auto: exact, else newton",
-    )
-    smallest_batch: int = setting(
-        20, "fewer users at once are refused: a model from before and one from after give a single erasure away; 1 allows it"
-    )
-    length: float | Literal["canaries", "shadow"] = setting(
-        "shadow",
-        "newton: length of the step, or what sets it at the end of training: canaries; shadow: canaries and one more training",
-        MEASURED,
-    )
-    damping: float = setting(0.1, "newton: added to the diagonal", MEASURED)
-    n_draws: int = setting(32, "newton: negatives an interaction in the request's gradient", MEASURED)
-    shards: int = setting(5, "sharded: models, each of the users that a keyed hash deals to it")
-    slices: int = setting(1, "sharded: parts of a shard that are learnt one after the other; a folder holds shards x slices models", "SISA")
-    combine: Combine = setting(
-        "mean",
-        "sharded: how scores of shards become one: mean, proportional (to records), own (shards of the user's records), vote",
-        "SISA",
-    )
-    steps: int = setting(40, "ascent: at most so many steps")
-    lr: float = setting(0.02, "ascent: size of a step", MEASURED)
-    optimizer: Literal["sgd", "adam"] = setting("sgd", "ascent")
-    reduction: Literal["mean", "sum"] = setting("sum", "ascent: of the request's losses")
-    tables: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters edited; null: all")
-    bound: Bound = setting("none", "ascent: what keeps the loss finite")
-    bound_level: float | None = setting(None, "in nats")
-    target: float | Literal["chance"] | None = setting(
-        None, "ascent: stop at this mean loss, in nats; chance: that of a model that knows nothing; null: all steps"
-    )
 
 
 @dataclass(frozen=True)

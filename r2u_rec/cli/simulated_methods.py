@@ -8,7 +8,8 @@ from typing import Any
 
 from r2u_rec.cli import build
 from r2u_rec.cli.cohorts import Cohorts
-from r2u_rec.cli.settings import CLOSED_FORMS, FORGETS_BY, Settings
+from r2u_rec.cli.model_settings import CLOSED_FORMS, FORGETS_BY
+from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Method
 from r2u_rec.erasure.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
 from r2u_rec.errors import SettingsError

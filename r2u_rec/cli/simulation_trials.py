@@ -126,7 +126,7 @@ class Judge:
         self._spec, self._s, self._scenario = spec, s, scenario
         self.times = checkpoints_of(s, scenario.stream)
         parts, start = scenario.parts, scenario.start_records
-        told = start.matrix() + parts.train.keep(parts.train.ids_of_users(scenario.cohorts.holdout)).matrix()
+        told = parts.train.keep(np.union1d(start.ids, parts.train.ids_of_users(scenario.cohorts.holdout)))
         self._watch = Watch(
             told,
             holdout=scenario.cohorts.holdout,

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from r2u_rec import __version__
 from r2u_rec.cli.build import task
-from r2u_rec.cli.settings import CLOSED_FORMS, ModelSettings
+from r2u_rec.cli.model_settings import CLOSED_FORMS, ModelSettings
 from r2u_rec.cli.stored_memory import memory_of, memory_parts, sharded_from
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from r2u_rec.cli.model_settings import CLOSED_FORMS
 from r2u_rec.cli.parse import parse, settings_of, settings_parser
 from r2u_rec.cli.runs import folder_for
-from r2u_rec.cli.settings import CLOSED_FORMS, write_settings
+from r2u_rec.cli.settings import write_settings
 
 
 def run(argv: Sequence[str]) -> int:

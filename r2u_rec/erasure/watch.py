@@ -81,7 +81,8 @@ class Watch:
         """Draws the probe of the holdout.
 
         Args:
-            histories: log or (n_users, n_items) CSR of what the first model was trained on, and of the holdout; nothing erased.
+            histories: log or (n_users, n_items) CSR of what the first model was trained on, and of the holdout; nothing erased. Models
+                that read in order need a log with times.
             holdout: codes of users never trained on who never ask, drawn by the same hazard as those who do.
             stayers: codes of users known at the start who never ask, and with a test part.
             seen: (n_users, n_items) CSR; nonzero = never listed for a stayer: all of theirs but the test part.
@@ -99,7 +100,8 @@ class Watch:
         whole.sum_duplicates()
         whole.eliminate_zeros()
         lengths = np.diff(whole.indptr)
-        self._histories, self._probed = whole, (lengths >= MIN_HISTORY) & (lengths < whole.shape[1])  # (n_users,) bool
+        self._histories = histories if isinstance(histories, InteractionLog) else whole
+        self._probed = (lengths >= MIN_HISTORY) & (lengths < whole.shape[1])  # (n_users,) bool
         self._holdout, self._stayers = _codes(holdout), _codes(stayers)
         _refuse_both("held out and staying", self._holdout, self._stayers)
         if not np.diff(sparse.csr_array(test).indptr)[self._stayers].any():

@@ -13,7 +13,8 @@ import torch
 
 from r2u_rec.cli.build import canary_rule, operator_of, task, threads, trainer, training
 from r2u_rec.cli.cohorts import draw_cohorts
-from r2u_rec.cli.settings import FORGETS_BY, Arm, ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
+from r2u_rec.cli.model_settings import FORGETS_BY
+from r2u_rec.cli.settings import Arm, ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.data import read_log
 from r2u_rec.errors import SettingsError
 

@@ -53,7 +53,10 @@ def test_lists_may_be_written_with_commas():
         (["--embedding_dim=64"], "unknown flag --embedding_dim; did you mean --model.embedding_dim?"),
         (["--model.embedding_dim", "many"], "model.embedding_dim takes a whole number, got 'many'"),
         (["--model.embedding_dim", "1.5"], "model.embedding_dim takes a whole number, got '1.5'"),
-        (["--model.name", "mff"], "model.name takes one of mf, lightgcn, ease, item_knn, got 'mff'; did you mean mf?"),
+        (
+            ["--model.name", "mff"],
+            "model.name takes one of mf, lightgcn, ease, item_knn, neumf, autoencoder, sasrec, got 'mff'; did you mean mf?",
+        ),
         (["--forget.length", "canary"], "forget.length takes a number or one of canaries, shadow, got 'canary'; did you mean canaries?"),
         (["--data.shares", "1,2"], "data.shares takes a list of 3, each a number, got '[1, 2]'"),
         (["--training.lr"], "--training.lr needs a value"),

@@ -15,7 +15,8 @@ import torch
 from r2u_rec.cli import build
 from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.forgetting import stored_method
-from r2u_rec.cli.settings import Combine, ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
+from r2u_rec.cli.model_settings import Combine
+from r2u_rec.cli.settings import ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
 from r2u_rec.cli.store import load_fitted, save_fitted
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.read import read_log
