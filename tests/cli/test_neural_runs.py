@@ -41,7 +41,7 @@ def settings(name: str, **forget) -> Settings:
 @pytest.fixture(scope="module")
 def log(ratings):
     log = read_log(ratings)
-    return log.keep(log.ids_of_users(range(60)))
+    return log.keep(log.ids_of_users(range(30)))
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +67,20 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("operator", ["newton", "ascent", "retrain"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "operator"), [*((name, "newton") for name in NAMES), ("autoencoder", "ascent"), ("sasrec", "ascent"), ("neumf", "retrain")]
+)
 def test_two_requests_from_folder_to_folder_give_the_bytes_of_memory(fitted, tmp_path, name, operator):
     s = settings(name, operator=operator, steps=2)
     here = fitted[name]
     there = stored(here, tmp_path / "0", s)
-    np.testing.assert_array_equal(here.model.scores(np.arange(60)), there.model.scores(np.arange(60)))
+    np.testing.assert_array_equal(here.model.scores(np.arange(30)), there.model.scores(np.arange(30)))
     for number, users in enumerate(([3, 5], [9]), start=1):
         here = forgotten(s, here, users)
         there = stored(forgotten(s, there, users), tmp_path / str(number), s)
     stored(here, tmp_path / "memory", s)
     assert content(tmp_path / "2") == content(tmp_path / "memory")
-    scores = there.model.scores(np.arange(60))
+    scores = there.model.scores(np.arange(30))
     assert np.isfinite(scores).all()
     assert (scores[[3, 5, 9]] == 0).all()
     assert not np.array_equal(scores[:3], fitted[name].model.scores(np.arange(3)))
@@ -113,7 +114,7 @@ def test_settings_that_make_no_model_are_refused(change, message):
 
 def test_an_attack_that_needs_a_shadow_model_is_refused_without_one(log):
     nobody = np.empty(0, dtype=np.int64)
-    cohorts = Cohorts(np.zeros(60), np.arange(9), nobody, nobody, np.arange(9, 12), log)
+    cohorts = Cohorts(np.zeros(log.n_users), np.arange(9), nobody, nobody, np.arange(9, 12), log)
     s = Settings(forget=ForgetSettings(length="canaries", evidence="adaptive"))
     with pytest.raises(SettingsError, match=r"forget\.evidence=adaptive .* forget\.length is canaries: set it to shadow"):
         build.canary_rule(s, cohorts)
@@ -134,15 +135,13 @@ def test_sequences_play_in_a_simulation(ratings, tmp_path):
     assert all(0 < row["ndcg"] < 1 for row in rows if row["table"] == "checkpoints")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_verbs_train_forget_recommend_and_evaluate_from_the_preset(r2u, ratings, tmp_path, name):
+def test_the_verbs_train_forget_and_evaluate_from_a_preset(r2u, ratings, tmp_path):
     flags = [f"--{key}={value}" for key, value in SMALL.items()]
     flags += [f"--data.path={ratings}", "--revocability.scorer=uniform", "--forget.smallest_batch=1"]
-    said = r2u("train", f"--preset={name}", *flags, "--out", tmp_path / "0")
+    said = r2u("train", "--preset=sasrec", *flags, "--out", tmp_path / "0")
     assert said.status == 0, said.err
     keys = pd.read_parquet(tmp_path / "0" / "users.parquet")
     key = keys["key"][~keys["empty"]].tolist()[0]
     said = r2u("forget", tmp_path / "0", "--users", key, "--out", tmp_path / "1")
     assert "by newton (approximate" in said.out, said.err
-    assert r2u("recommend", tmp_path / "1", "--users", key).out.split("\t")[1] == "popularity"
     assert r2u("evaluate", tmp_path / "1").status == 0
