@@ -40,9 +40,13 @@ from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
+from r2u_rec.unlearn.scaled import Scaled
 from r2u_rec.unlearn.sharded import Sharded
 
 EVIDENCE: Mapping[str, Literal["fold-in", "own loss", "adaptive"]] = {"fold_in": "fold-in", "own_loss": "own loss", "adaptive": "adaptive"}
+RULES = ("canaries", "shadow")
+"""What `forget.length` and `forget.target` may name in place of a number."""
+
 ITEM_TABLES = ("item_*",)
 """What everyone is served from, in every factor model of `recsys`."""
 
@@ -167,8 +171,11 @@ def operator_of(s: Settings) -> str:
     return FORGETS_BY[s.model.name][0] if s.forget.operator == "auto" else s.forget.operator
 
 
-def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, **trainer_arguments: Any) -> Any:
+def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, *, length: float | None = None, **trainer_arguments: Any) -> Any:
     """Returns the method: a closed form, shards, or a training arm with a way to forget.
+
+    Args:
+        length: of an edit, where it was set before; None: by the settings.
 
     Raises:
         SettingsError: the operator does not fit the model.
@@ -182,7 +189,7 @@ def method(s: Settings, arm: str, operator: str, cohorts: Cohorts, **trainer_arg
     if operator == "sharded":
         return sharded(s, arm, s.forget.shards, on_history=trainer_arguments.get("on_history"))
     by = trainer(s, arm, cohorts.revocable, **trainer_arguments)
-    return Retrain(by) if operator == "retrain" else PostHoc(by, unlearner(s, operator, cohorts))
+    return Retrain(by) if operator == "retrain" else PostHoc(by, unlearner(s, operator, cohorts, length))
 
 
 def closed_form(model: ModelSettings, name: str) -> Ease | ItemKnn:
@@ -210,36 +217,49 @@ def sharded(s: Settings, arm: str, shards: int, *, on_history: Callable[[History
     return Sharded(by, ByUser(), served(s.forget.combine), shards=shards, slices=s.forget.slices)
 
 
-def unlearner(s: Settings, operator: str, cohorts: Cohorts) -> GradientAscent | BlockNewton:
-    """Returns the operator that edits a trained model."""
+def unlearner(s: Settings, operator: str, cohorts: Cohorts, length: float | None = None) -> GradientAscent | Scaled | BlockNewton:
+    """Returns the operator that edits a trained model.
+
+    Args:
+        length: how far it goes, where a rule of the settings has set that before; None: by the settings.
+    """
     f = s.forget
     if operator == "ascent":
-        return GradientAscent(
-            f.steps, f.lr, f.optimizer, f.reduction, bound=f.bound, bound_level=f.bound_level, target=f.target, tables=f.tables
-        )
-    length = canary_rule(s, cohorts) if isinstance(f.length, str) else f.length
+        if f.target not in RULES:
+            return climb(s)
+        return Scaled(climb(s), canary_rule(s, cohorts, "target") if length is None else length)
+    if length is None:
+        length = canary_rule(s, cohorts) if f.length in RULES else f.length
     return BlockNewton(length, f.damping, f.n_draws, f.n_kept, shares=weights_of(f.table_shares, "forget.table_shares"))
 
 
-def canary_rule(s: Settings, cohorts: Cohorts) -> CanaryRule | ShadowRule:
-    """Returns the rule that sets the length of the Newton step.
+def climb(s: Settings) -> GradientAscent:
+    """Returns gradient ascent, to its last step where a rule says how far along its way to go."""
+    f = s.forget
+    target = None if f.target in RULES else f.target
+    return GradientAscent(f.steps, f.lr, f.optimizer, f.reduction, bound=f.bound, bound_level=f.bound_level, target=target, tables=f.tables)
+
+
+def canary_rule(s: Settings, cohorts: Cohorts, setting: Literal["length", "target"] = "length") -> CanaryRule | ShadowRule:
+    """Returns the rule that `forget.length` names for the Newton step, or `forget.target` for ascent.
 
     Canaries are revocable users, for they are whom requests come from, but none of those by whom a run judges the outcome.
 
     Raises:
         SettingsError: no users were kept out of training to compare with, or an attack that needs a shadow model has none.
     """
+    word = getattr(s.forget, setting)
     if len(cohorts.strangers) == 0:
         raise SettingsError(
-            f"forget.length={s.forget.length} compares with users kept out of training, and there are none: "
-            "set revocability.strangers_share above 0, or forget.length to a number"
+            f"forget.{setting}={word} compares with users kept out of training, and there are none: "
+            f"set revocability.strangers_share above 0, or forget.{setting} to a number"
         )
     strangers = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.strangers))
     evidence = s.forget.evidence
-    if evidence == "adaptive" and s.forget.length != "shadow":
+    if evidence == "adaptive" and word != "shadow":
         raise SettingsError(
-            f"forget.evidence=adaptive holds canaries against a shadow model, and forget.length is {s.forget.length}: set it to shadow"
+            f"forget.evidence=adaptive holds canaries against a shadow model, and forget.{setting} is {word}: set it to shadow"
         )
     candidates = np.setdiff1d(cohorts.revocable, cohorts.forget)
     rule = CanaryRule(strangers, candidates, longest=s.forget.longest, seed=s.seed, evidence=EVIDENCE[evidence])
-    return rule if s.forget.length == "canaries" else ShadowRule(rule, trainer(s, "standard", cohorts.revocable))
+    return rule if word == "canaries" else ShadowRule(rule, trainer(s, "standard", cohorts.revocable))

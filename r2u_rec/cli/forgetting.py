@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.unlearn.block_newton import NewtonMemory
+from r2u_rec.unlearn.scaled import ScaledMemory
 from r2u_rec.unlearn.sharded import ShardedMemory
 
 
@@ -30,6 +30,7 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
         SettingsError: the operator does not fit the model, or the run was trained in another number of shards or slices.
     """
     operator = build.operator_of(s)
+    length: float | None = None
     if isinstance(fitted.memory, ShardedMemory) or operator == "sharded":
         _check_shards(s, operator, fitted.memory)
     if operator == "newton" and s.model.name not in CLOSED_FORMS:
@@ -37,13 +38,21 @@ def stored_method(s: Settings, fitted: Fitted) -> Any:
             raise CapabilityError(
                 "this run kept no curvature blocks for forget.operator=newton: train with --forget.operator newton, or use ascent"
             )
-        s = replace(s, forget=replace(s.forget, length=0.0))  # the length in the memory is used
+        length = fitted.memory.length
+    elif operator == "ascent" and s.forget.target in build.RULES:
+        if not isinstance(fitted.memory, ScaledMemory):
+            raise CapabilityError(
+                f"this run kept no length for forget.target={s.forget.target}: train with --forget.operator ascent and that target, or set "
+                "forget.target to a number, chance or null"
+            )
+        length = fitted.memory.length
     nobody = np.empty(0, dtype=np.int64)
     scores, revocable = np.full(fitted.records.n_users, np.nan), nobody
     if operator == "retrain" and s.prepare.arm != "standard":
         scores = sources.scores(fitted.records, s.revocability, seed=s.seed)
         revocable = revocable_users(fitted.records, scores, s.revocability, seed=s.seed)
-    return build.method(s, s.prepare.arm, operator, Cohorts(scores, revocable, nobody, nobody, nobody, fitted.records))
+    cohorts = Cohorts(scores, revocable, nobody, nobody, nobody, fitted.records)
+    return build.method(s, s.prepare.arm, operator, cohorts, length=length)
 
 
 def _check_shards(s: Settings, operator: str, memory: Any) -> None:

@@ -100,6 +100,8 @@ class ForgetSettings:
     tables: tuple[str, ...] | None = setting(("item_*",), "shell patterns of the parameters edited; null: all")
     bound: Bound = setting("none", "ascent: what keeps the loss finite")
     bound_level: float | None = setting(None, "in nats")
-    target: float | Literal["chance"] | None = setting(
-        None, "ascent: stop at this mean loss, in nats; chance: that of a model that knows nothing; null: all steps"
+    target: float | Literal["chance", "canaries", "shadow"] | None = setting(
+        None,
+        "ascent: stop at this mean loss, in nats; chance: that of a model that knows nothing; null: all steps; canaries, shadow: as far "
+        "along the way of all steps as hides canaries, set once at the end of training as for `forget.length`",
     )

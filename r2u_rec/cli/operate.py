@@ -14,7 +14,6 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.proof import Prover
 from r2u_rec.unlearn.block_newton import BlockNewton
-from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 CURVE_SHARES = (0.25, 0.5, 0.75)
@@ -70,9 +69,7 @@ def ascent(study: Study, task: Any, fitted: Fitted, prover: Prover) -> Outcome:
         watching += time.perf_counter() - begun
         return s.evaluate.stop_auc is not None and curve[-1]["auc"] <= s.evaluate.stop_auc
 
-    unlearner = build.unlearner(s, "ascent", study.cohorts)
-    assert isinstance(unlearner, GradientAscent)
-    method = PostHoc(build.trainer(s, "standard", study.cohorts.revocable), replace(unlearner, stop=stop))
+    method = PostHoc(build.trainer(s, "standard", study.cohorts.revocable), replace(build.climb(s), stop=stop))
     after, cost = measured(lambda: method.forget(task, fitted, study.request, seed=s.seed))
     if len(curve) == s.forget.steps:  # never stopped: the last step is not on the curve yet
         curve.append(_point(study, prover, s.forget.steps, after.model))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from r2u_rec.cli import build
@@ -16,6 +15,7 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.unlearn.retrain import Retrain
 
 SHARDED = "sharded"
+BY_RULE = " for ascent"
 
 
 def operators_of(policy: Policy, model: str) -> tuple[str, ...]:
@@ -48,21 +48,19 @@ def methods_of(
 
     Args:
         operators: as `operators_of` gives them.
-        length: of the Newton step, where it was set before; None: by the rule of the settings.
+        length: of the edit, where it was set before; None: by the rule of the settings.
     """
-    if length is not None:
-        s = replace(s, forget=replace(s.forget, length=length))
     made: dict[str, Method] = {}
     for operator in operators:
         if operator == SHARDED:
             made[operator] = build.sharded(s, policy.trained, s.simulate.shards)
         elif operator != RETRAIN:
-            made[operator] = build.method(s, policy.trained, operator, cohorts)
+            made[operator] = build.method(s, policy.trained, operator, cohorts, length=length)
     if RETRAIN in operators:  # trained again, a model needs the memory of the operator that goes on editing it
         first = next(iter(made.values()), None)
         made[RETRAIN] = first if first is not None else retraining(s, policy.trained, cohorts)
     if policy.reprepare_every_days is not None and operators[0] != RETRAIN and s.model.name not in CLOSED_FORMS:
-        made[REPREPARE] = build.method(s, "ready2unlearn", operators[0], cohorts)
+        made[REPREPARE] = build.method(s, "ready2unlearn", operators[0], cohorts, length=length)
     return made
 
 
@@ -72,15 +70,19 @@ def retraining(s: Settings, arm: str, cohorts: Cohorts) -> Any:
     return build.method(s, arm, "exact", cohorts) if closed else Retrain(build.trainer(s, arm, cohorts.revocable))
 
 
-def start_name(policy: Policy) -> str:
-    """Returns the name of the model that a policy starts from; policies of one way of training share it."""
-    return policy.trained
+def start_name(s: Settings, policy: Policy) -> str:
+    """Returns the name of the model that a policy starts from; policies of one way of training share it.
+
+    Ascent that goes as far as canaries say keeps that length, and has a model of its own beside the one that keeps a Newton step's.
+    """
+    by_rule = s.forget.target in build.RULES and "ascent" in operators_of(policy, s.model.name)
+    return f"{policy.trained}{BY_RULE}" if by_rule else policy.trained
 
 
-def starts(policies: Mapping[str, Policy], model: str) -> dict[str, tuple[str, ...]]:
-    """Returns way of training -> operators whose memory and cost its first model must have, what needs a memory in front."""
+def starts(s: Settings, policies: Mapping[str, Policy]) -> dict[str, tuple[str, ...]]:
+    """Returns name of a first model -> operators whose memory and cost it must have, what needs a memory in front."""
     found: dict[str, set[str]] = {}
     for policy in policies.values():
-        found.setdefault(start_name(policy), set()).update(set(operators_of(policy, model)) - {SHARDED})
+        found.setdefault(start_name(s, policy), set()).update(set(operators_of(policy, s.model.name)) - {SHARDED})
     order = ("exact", "newton", "ascent", RETRAIN)
-    return {arm: tuple(name for name in order if name in operators) for arm, operators in found.items()}
+    return {name: tuple(each for each in order if each in operators) for name, operators in found.items()}

@@ -49,9 +49,9 @@ def run_simulation(s: Settings, out: Path, *, jobs: int) -> tuple[Simulation | N
         write_stream(stream, out / f"stream-{seed}.parquet")
     common = {"settings": settings_text(s), "folder": str(out)}
     first = [
-        {**common, "kind": KIND.format("start"), "seed": seed, "arm": arm, "operators": list(operators)}
+        {**common, "kind": KIND.format("start"), "seed": seed, "arm": name, "operators": list(operators)}
         for seed in s.simulate.seeds
-        for arm, operators in ({"standard": ("retrain",)} | starts(policies, s.model.name)).items()
+        for name, operators in ({"standard": ("retrain",)} | starts(s, policies)).items()
     ]
     first += [
         {**common, "kind": KIND.format("reference"), "seed": seed, "checkpoint": at, "number": number}
@@ -144,7 +144,7 @@ def _check(s: Settings, policies: Mapping[str, Policy]) -> None:
         raise SettingsError(
             f"simulate.policies lacks {' and '.join(lacking)}: others are judged between the two ends, add one beginning with {lacking[0]}"
         )
-    starts(policies, s.model.name)  # refuses operators that do not fit the model
+    starts(s, policies)  # refuses operators that do not fit the model
 
 
 def _same_settings(s: Settings, out: Path) -> None:

@@ -16,7 +16,7 @@ from r2u_rec.cli import build
 from r2u_rec.cli.policy_words import cost_of, policy_of, words_of
 from r2u_rec.cli.scenario import Scenario, checkpoints_of, scenario_of
 from r2u_rec.cli.settings import SECTIONS, Settings
-from r2u_rec.cli.simulated_methods import SHARDED, methods_of, operators_of, retraining
+from r2u_rec.cli.simulated_methods import BY_RULE, SHARDED, methods_of, operators_of, retraining, start_name
 from r2u_rec.cli.store import load_fitted, save_fitted
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
@@ -30,6 +30,7 @@ from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.snapshots import model_leak
 from r2u_rec.unlearn.block_newton import NewtonMemory
+from r2u_rec.unlearn.scaled import ScaledMemory
 
 Spec = Mapping[str, Any]
 COSTS_FILE = "costs.json"
@@ -53,22 +54,25 @@ def settings_of(spec: Spec) -> Settings:
 
 def start(spec: Spec) -> list[dict[str, Any]]:
     """Trains the model that the policies of one way of training start from, and measures what each operator takes."""
-    s, seed, arm = settings_of(spec), int(spec["seed"]), str(spec["arm"])
+    s, seed, name = settings_of(spec), int(spec["seed"]), str(spec["arm"])
+    arm = name.removesuffix(BY_RULE)
     scenario, operators = scenario_of(s, seed), tuple(spec["operators"])
     task, methods = build.task(s.model), methods_of(s, Policy(arm, operators[0], arm), scenario.cohorts, operators)
     records = scenario.start_records
     fitted, cost = measured(lambda: methods[operators[0]].fit(task, records, seed=seed))
     # A training later on keeps the length of the step that was found at release, and trains no shadow model.
-    training = cost if operators[0] != "newton" else measured(lambda: retraining(s, arm, scenario.cohorts).fit(task, records, seed=seed))[1]
+    training = cost
+    if length_of(fitted) is not None:
+        training = measured(lambda: retraining(s, arm, scenario.cohorts).fit(task, records, seed=seed))[1]
     costs = {RETRAIN: OperatorCost(0.0, 0.0, training.seconds / len(records), exact=True)}
     for operator in operators:
         if operator != RETRAIN:
             costs[operator] = calibrated(methods[operator], task, fitted, seed=seed, by="user" if operator == "exact" else "record")
-    folder = model_folder(spec, arm)
+    folder = model_folder(spec, name)
     _saved(fitted, folder)
-    (folder / COSTS_FILE).write_text(json.dumps({name: asdict(each) for name, each in costs.items()}))
-    row = {"arm": arm, "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "n_records": len(records)}
-    return [row, *({"what": "cost", "arm": arm, "operator": name, **asdict(each)} for name, each in costs.items())]
+    (folder / COSTS_FILE).write_text(json.dumps({operator: asdict(each) for operator, each in costs.items()}))
+    row = {"arm": name, "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "n_records": len(records)}
+    return [row, *({"what": "cost", "arm": name, "operator": operator, **asdict(each)} for operator, each in costs.items())]
 
 
 def reference(spec: Spec) -> list[dict[str, Any]]:
@@ -88,9 +92,8 @@ def play(spec: Spec, progress: Callable[[float], None] | None = None) -> list[di
     scenario = scenario_of(s, seed)
     operators = operators_of(policy, s.model.name)
     task = build.task(s.model)
-    first = load_fitted(model_folder(spec, policy.trained), s.model)
-    length = first.memory.length if isinstance(first.memory, NewtonMemory) else None
-    methods = methods_of(s, policy, scenario.cohorts, operators, length=length)
+    first = load_fitted(model_folder(spec, start_name(s, policy)), s.model)
+    methods = methods_of(s, policy, scenario.cohorts, operators, length=length_of(first))
     records = scenario.start_records
     costs = costs_of(spec, s, policy, methods)
     if operators[0] == SHARDED:
@@ -168,9 +171,8 @@ def costs_of(spec: Spec, s: Settings, policy: Policy, methods: Mapping[str, Any]
     Raises:
         SettingsError: a cost of the settings is of no operator.
     """
-    measured_ones = {
-        name: OperatorCost(**each) for name, each in json.loads((model_folder(spec, policy.trained) / COSTS_FILE).read_text()).items()
-    }
+    written = json.loads((model_folder(spec, start_name(s, policy)) / COSTS_FILE).read_text())
+    measured_ones = {name: OperatorCost(**each) for name, each in written.items()}
     measured_ones[SHARDED] = measured_ones[RETRAIN]  # a record trained on again is one, in a shard or not
     given = words_of(s.simulate.costs, "simulate.costs")
     unknown = sorted(set(given) - set(measured_ones))
@@ -203,7 +205,13 @@ def _plain(value: Any) -> Any:
 
 def _start(first: Fitted, records: InteractionLog, operator: str) -> Fitted:
     """Returns the first model on the very log of the simulation, with what its operator keeps."""
-    return Fitted(first.model, records, None if operator in (RETRAIN, "ascent") else first.memory)
+    plain = operator == RETRAIN or (operator == "ascent" and not isinstance(first.memory, ScaledMemory))
+    return Fitted(first.model, records, None if plain else first.memory)
+
+
+def length_of(first: Fitted) -> float | None:
+    """Returns the length of the edit that was set when the first model was trained; None where none was."""
+    return first.memory.length if isinstance(first.memory, NewtonMemory | ScaledMemory) else None
 
 
 def _saved(fitted: Fitted, folder: Path) -> None:

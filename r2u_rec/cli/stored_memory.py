@@ -19,6 +19,7 @@ from r2u_rec.recsys.item_knn import ItemKnnMemory
 from r2u_rec.recsys.sharding import ShardedRecommender, served
 from r2u_rec.unlearn.block_newton import NewtonMemory
 from r2u_rec.unlearn.blocks import TableBlocks
+from r2u_rec.unlearn.scaled import ScaledMemory
 from r2u_rec.unlearn.sharded import ShardedMemory
 
 
@@ -44,6 +45,8 @@ def memory_parts(fitted: Fitted) -> Parts:
         return Parts("item_knn", {name: torch.from_numpy(getattr(counts, name)) for name in ("data", "indices", "indptr")}, {})
     if isinstance(memory, NewtonMemory):
         return _newton_parts(memory)
+    if isinstance(memory, ScaledMemory) and memory.inner is None:
+        return Parts("scaled", {}, {"length": memory.length})
     if isinstance(memory, ShardedMemory) and isinstance(fitted.model, ShardedRecommender):
         return _sharded_parts(memory, fitted.model)
     raise DataError(
@@ -58,6 +61,7 @@ def memory_of(about: Mapping[str, Any], tensors: dict[str, Tensor]) -> Any:
         "ease": lambda about, tensors: EaseMemory(tensors["inverse"], tensors["probe"].numpy(), tensors["image"].numpy()),
         "item_knn": _item_knn,
         "newton": _newton,
+        "scaled": lambda about, tensors: ScaledMemory(about["length"], None),
         "sharded": _sharded,
     }
     if about["kind"] not in makers:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from r2u_rec.cli import simulation_trials as trials
+from r2u_rec.cli.policy_words import policy_of
 from r2u_rec.cli.scenario import checkpoints_of, scenario_of, span
 from r2u_rec.cli.settings import (
     DataSettings,
@@ -22,8 +23,11 @@ from r2u_rec.cli.settings import (
     SimulateSettings,
     TrainingSettings,
 )
+from r2u_rec.cli.simulated_methods import starts
+from r2u_rec.cli.store import load_fitted
 from r2u_rec.errors import SettingsError
 from r2u_rec.report.simulation import load_simulation
+from r2u_rec.unlearn.scaled import ScaledMemory
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +154,33 @@ def test_the_cost_chooses_between_shards_and_training_again(tiny, folder):
 
 
 def test_costs_of_the_settings_replace_those_measured(tiny, folder):
-    from r2u_rec.cli.policy_words import policy_of
-
     s = replace(tiny, simulate=replace(tiny.simulate, costs=("newton=5+0+0",)))
     assert trials.costs_of(folder, s, policy_of("newton"), {})["newton"].seconds(9, 9) == 5
     wrong = replace(tiny, simulate=replace(tiny.simulate, costs=("newtn=5+0+0",)))
     with pytest.raises(SettingsError, match="names 'newtn', the operators are"):
         trials.costs_of(folder, wrong, policy_of("newton"), {})
+
+
+def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_stream(tiny, tmp_path):
+    s = replace(
+        tiny,
+        forget=replace(tiny.forget, target="canaries"),
+        revocability=replace(tiny.revocability, strangers_share=0.1),
+        simulate=replace(tiny.simulate, checkpoints=1),
+    )
+    policies = {policy.name: policy for policy in map(policy_of, ("never", "retrain", "newton", "ascent batch=4"))}
+    assert starts(s, policies) == {"standard": ("newton", "retrain"), "standard for ascent": ("ascent", "retrain")}
+    common = {"settings": trials.settings_text(s), "folder": str(tmp_path), "seed": 0}
+    for name, operators in starts(s, policies).items():
+        trials.start({**common, "arm": name, "operators": list(operators)})
+    for number in range(2):
+        trials.reference({**common, "checkpoint": 0, "number": number})
+    memory = load_fitted(trials.model_folder(common, "standard for ascent"), s.model).memory
+    assert isinstance(memory, ScaledMemory)
+    assert memory.length > 0
+    found = tables(trials.play({**common, "policy": "ascent batch=4"}))
+    assert set(found["batches"]["operator"]) <= {"ascent", "unneeded"}
+    assert np.isfinite(found["checkpoints"]["ndcg"].astype(float)).all()
 
 
 @pytest.mark.parametrize(("name", "policy"), [("ease", "exact"), ("item_knn", "auto every_days=30")])

@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+from r2u_rec.cli import build
 from r2u_rec.cli.build import task
-from r2u_rec.cli.settings import ModelSettings
+from r2u_rec.cli.cohorts import draw_cohorts
+from r2u_rec.cli.forgetting import stored_method
+from r2u_rec.cli.settings import ForgetSettings, ModelSettings, RevocabilitySettings, Settings, TrainingSettings
 from r2u_rec.cli.store import load_fitted, save_fitted, written_whole
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data.read import read_log
-from r2u_rec.errors import DataError
+from r2u_rec.errors import CapabilityError, DataError
 from r2u_rec.recsys.ease import Ease
 from r2u_rec.unlearn.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
+from r2u_rec.unlearn.scaled import ScaledMemory
 
 MF = ModelSettings(embedding_dim=4, reg=0.01)
 
@@ -167,3 +171,26 @@ def test_a_folder_that_holds_something_is_not_overwritten(tmp_path):
     with pytest.raises(DataError, match="there already and not empty"), written_whole(tmp_path):
         pass
     assert (tmp_path / "a").read_text() == "x"
+
+
+def test_ascent_to_the_length_that_canaries_set_forgets_from_a_folder_as_in_memory(log, tmp_path):
+    s = Settings(
+        model=MF,
+        training=TrainingSettings(epochs=2, batch_size=512, lr=0.05),
+        forget=ForgetSettings(operator="ascent", target="canaries", steps=3),
+        revocability=RevocabilitySettings(scorer="uniform", strangers_share=0.1),
+    )
+    cohorts = draw_cohorts(log, np.arange(log.n_users, dtype=float), s.revocability, seed=0)
+    made = build.method(s, "standard", "ascent", cohorts).fit(task(MF), cohorts.records, seed=0)
+    back = stored(made, tmp_path)
+    assert back.memory == made.memory == ScaledMemory(back.memory.length, None)
+    ids = made.records.ids_of_users(np.flatnonzero(made.records.user_counts)[:3])
+    method = stored_method(s, back)
+    one, two = (method.forget(task(MF), each, ids, seed=0) for each in (made, back))
+    for name, value in one.model.state_dict().items():
+        assert torch.equal(value, two.model.state_dict()[name]), name
+    full = PostHoc(method.trainer, build.climb(s)).forget(task(MF), made, ids, seed=0)
+    start, short, long = (each.model.state_dict()["item_embedding.weight"] for each in (made, two, full))
+    torch.testing.assert_close(short - start, back.memory.length * (long - start), atol=1e-5, rtol=1e-3)
+    with pytest.raises(CapabilityError, match="kept no length for forget"):
+        stored_method(s, replace(back, memory=None))

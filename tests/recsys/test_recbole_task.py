@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from r2u_rec.core.strategies import phased, reweighted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.recsys import recbole_repairs
 from r2u_rec.recsys.recbole import RecBolePairs, recbole_task
 from r2u_rec.recsys.recbole_config import config_of
 from r2u_rec.recsys.recbole_feed import interaction_of
@@ -38,6 +41,29 @@ IDS = LOG.ids[[5, 90, 31, 7]]
 
 def slow_but(names):
     return [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", slow_but([*EACH, *BATCH]))
+def test_a_model_is_saved_whole_and_read_by_another_process(name, tmp_path):
+    model = small(name).model(LOG, seed=0).eval()
+    torch.save(model, tmp_path / "model.pt")
+    code = """if True:
+        import sys, torch
+        model = torch.load(sys.argv[1], weights_only=False)
+        torch.save((model.scores([0, 3]), type(model.model).__name__), sys.argv[2])"""
+    if name == QUICK[0]:  # another process has to import everything anew: once is enough
+        subprocess.run([sys.executable, "-c", code, tmp_path / "model.pt", tmp_path / "scores.pt"], check=True)
+    else:
+        back = torch.load(tmp_path / "model.pt", weights_only=False)
+        torch.save((back.scores([0, 3]), type(back.model).__name__), tmp_path / "scores.pt")
+    scores, kind = torch.load(tmp_path / "scores.pt", weights_only=False)
+    assert kind == name
+    np.testing.assert_array_equal(scores, model.scores([0, 3]))
+
+
+def test_a_class_that_the_library_has_not_is_no_attribute():
+    with pytest.raises(AttributeError):
+        recbole_repairs.NoSuchModel  # noqa: B018
 
 
 @pytest.mark.parametrize("name", slow_but([*EACH, *BATCH]))
