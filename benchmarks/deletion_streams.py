@@ -4,6 +4,7 @@
     python benchmarks/deletion_streams.py gowalla
     python benchmarks/deletion_streams.py ml-100k-ease
     python benchmarks/deletion_streams.py ml-100k-shards
+    python benchmarks/deletion_streams.py ml-100k-ascent
 
 It is `r2u simulate` with a settings file, over several seeds. What has finished is kept in runs/ and not run again.
 """

@@ -144,7 +144,7 @@ def sharded_rows(
     plain = mean(task, fitted.memory.models, parts, seed=seed)
     for name, model, own in (("attention", fitted.model, 0.0), ("mean", plain, learned.seconds[0] - mean.seconds[0])):
         row = common | {"aggregate": name} | world.quality(model, part) | {"fit_seconds": fit_seconds - own}
-        yield row | ({"erase_seconds": erase_seconds - own} if erase_seconds is not None else {})
+        yield row | ({"erase_seconds": erase_seconds} if erase_seconds is not None and name == "attention" else {})
 
 
 def split_hashes(world: World) -> dict[str, str]:
