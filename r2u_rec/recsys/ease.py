@@ -154,6 +154,7 @@ class Ease:
         image = memory.image - probe_image(old, memory.probe) + probe_image(new, memory.probe)
         if inverse is None or not probe_error(inverse, self.reg, memory.probe, image) <= LARGEST_PROBE_ERROR:
             return self._inverted(left, histories, memory.probe)
+        cut_off_(inverse, np.setdiff1d(old.indices, histories.indices), self.reg)
         return self._packed(left, histories, EaseMemory(inverse, memory.probe, image))
 
     def _inverted(self, records: InteractionLog, histories: sparse.csr_array, probe: NDArray[np.float64]) -> Fitted:
@@ -162,6 +163,17 @@ class Ease:
 
     def _packed(self, records: InteractionLog, histories: sparse.csr_array, memory: EaseMemory) -> Fitted:
         return Fitted(EaseModel(memory.inverse.to(self.dtype), histories).eval(), records, memory)
+
+
+def cut_off_(inverse: Tensor, items: NDArray[np.int64], reg: float) -> None:
+    """Gives items that nobody has any more the rows and columns of a fit without them, in place: zeros, and 1 / reg on the diagonal.
+
+    A down-date leaves some 1e-16 there, which no score shows, but the order of such items among themselves does, and with it who left.
+    """
+    at = torch.from_numpy(np.asarray(items, dtype=np.int64))
+    inverse[at] = 0
+    inverse[:, at] = 0
+    inverse[at, at] = 1 / reg
 
 
 def vanishing_pairs(records: InteractionLog, left: InteractionLog, ids: Ids) -> sparse.csr_array:

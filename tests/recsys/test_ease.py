@@ -187,6 +187,21 @@ def test_the_memory_after_forgetting_equals_the_memory_of_a_fresh_fit():
     np.testing.assert_array_equal(forgotten.memory.probe, fresh.memory.probe)
 
 
+def test_an_item_that_nobody_has_any_more_is_as_if_nobody_had_ever_had_it():
+    """Rounding in its row would be too small for any score and still order such items by who left."""
+    log, method = random_log(4), Ease(reg=5.0, reinvert_share=1.0)
+    rare = np.union1d(log.ids_of_users([3, 7]), log.ids[~np.isin(log.item, [2, 9])])  # items 2 and 9 are theirs alone
+    log = log.keep(rare)
+    fitted = method.forget(None, method.fit(None, log, seed=0), log.ids_of_users([3, 7]), seed=0)
+    assert fitted.records.item_counts[[2, 9]].tolist() == [0, 0]
+    again = method.fit(None, fitted.records, seed=0)
+    torch.testing.assert_close(fitted.memory.inverse[[2, 9]], again.memory.inverse[[2, 9]], atol=0, rtol=1e-15)
+    off = fitted.memory.inverse[[2, 9]].clone()
+    off[[0, 1], [2, 9]] = 0
+    assert not off.any()
+    np.testing.assert_array_equal(fitted.model.scores(np.arange(30))[:, [2, 9]], 0)
+
+
 def test_a_float32_model_keeps_a_float64_memory():
     method, log = Ease(reg=2.0, dtype=torch.float32), random_log(9)
     fitted = method.forget(None, method.fit(None, log, seed=0), log.ids[:4], seed=0)
