@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import pandas as pd
 from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import Cohorts, revocable_users
 from r2u_rec.cli.model_settings import CLOSED_FORMS
-from r2u_rec.cli.settings import Settings
+from r2u_rec.cli.settings import RevocabilitySettings, Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError
 from r2u_rec.ids import Ids
+from r2u_rec.revocability.policies import explicit
 from r2u_rec.unlearn.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 from r2u_rec.unlearn.sharded import ShardedMemory
@@ -83,6 +85,23 @@ def refuse_small_batch(records: InteractionLog, ids: Ids, smallest: int) -> None
             "before and the one from after can read off what so few had. Collect requests until the batch is full, or pass "
             "--forget.smallest_batch 1 and never let anyone have both models"
         )
+
+
+def ids_of_people(records: InteractionLog, keys: Sequence[str], r: RevocabilitySettings) -> Ids:
+    """Returns the ids of all interactions of the people with these keys.
+
+    Raises:
+        DataError: nobody has such a key, or training kept its owner out, so that the run holds nothing to erase.
+    """
+    try:
+        return records.ids_of_users(explicit(records, keys))
+    except DataError as error:
+        if not r.holdout and r.strangers_share == 0:
+            raise
+        raise DataError(
+            f"{error}; if they are right, training kept their owners out (revocability.holdout, strangers_share) and the run holds nothing "
+            "of them: leave those keys out of the request"
+        ) from error
 
 
 def ids_of_pairs(records: InteractionLog, path: str) -> Ids:

@@ -31,14 +31,13 @@ def run(argv: Sequence[str]) -> int:
     refuse_changed(parser, source, s, ("model", "training") if s.forget.operator == "sharded" else ("model",))
 
     from r2u_rec.cli import build
-    from r2u_rec.cli.forgetting import ids_of_pairs, refuse_small_batch, stored_method
+    from r2u_rec.cli.forgetting import ids_of_pairs, ids_of_people, refuse_small_batch, stored_method
     from r2u_rec.cli.store import load_fitted, save_fitted, written_whole
     from r2u_rec.evaluate.cost import measured
-    from r2u_rec.revocability.policies import explicit
 
     fitted = load_fitted(source, s.model)
     records = fitted.records
-    ids = ids_of_pairs(records, single) if single is not None else records.ids_of_users(explicit(records, keys))
+    ids = ids_of_pairs(records, single) if single is not None else ids_of_people(records, keys, s.revocability)
     refuse_small_batch(records, ids, s.forget.smallest_batch)
     method = stored_method(s, fitted)
     with build.threads(s.training.threads), written_whole(out) as part:

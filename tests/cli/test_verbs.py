@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from r2u_rec.cli.forgetting import refuse_small_batch
-from r2u_rec.cli.settings import ForgetSettings, ModelSettings
+from r2u_rec.cli.forgetting import ids_of_people, refuse_small_batch
+from r2u_rec.cli.settings import ForgetSettings, ModelSettings, RevocabilitySettings
 from r2u_rec.cli.store import load_fitted
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.read import read_log
 from r2u_rec.data.vocabulary import Vocabulary
-from r2u_rec.errors import SettingsError
+from r2u_rec.errors import DataError, SettingsError
 
 KEYS = "u3,u8,u21"
 KEEP_ALL = ("--revocability.holdout=false", "--revocability.strangers_share=0")
@@ -77,7 +78,17 @@ def test_a_user_is_forgotten_only_once(r2u, trained, tmp_path):
     said = r2u("forget", tmp_path / "after", "--users", "u3", "--out", tmp_path / "again")
     assert said.status == 1
     assert "are not in the data" in said.err
+    assert "training kept" not in said.err  # nobody was held out of this one
     assert not (tmp_path / "again").exists()
+
+
+def test_who_was_kept_out_of_training_is_told_from_a_wrong_key(ratings):
+    log = read_log(ratings)
+    assert ids_of_people(log, ["u3"], RevocabilitySettings()).tolist() == log.ids_of_users(log.user_keys.codes(["u3"])).tolist()
+    with pytest.raises(DataError, match=r"\['nobody'\].*training kept their owners out \(revocability.holdout, strangers_share\)"):
+        ids_of_people(log, ["nobody"], RevocabilitySettings(strangers_share=0.1))
+    with pytest.raises(DataError, match=r"\['nobody'\]: give keys as they stand in the user column$"):
+        ids_of_people(log, ["nobody"], RevocabilitySettings(holdout=False, strangers_share=0.0))
 
 
 def test_users_may_stand_in_a_file(r2u, trained, tmp_path):
