@@ -26,6 +26,8 @@ ROSTERS = [roster, *(import_module(path.stem) for path in sorted((Path(__file__)
 METHODS = {name: method for part in ROSTERS for name, method in part.METHODS.items()}
 TASKS = {name: task for part in ROSTERS for name, task in part.TASKS.items()}
 EVERY = [pair for part in ROSTERS for pair in part.PAIRS]
+ONCE = list({m: (m, t) for m, t in reversed(EVERY)}.values())
+"""Each method with the first of its tasks."""
 EXACT = [(m, t) for m, t in EVERY if METHODS[m].exact]
 POST_HOC = [(m, t) for m, t in EVERY if isinstance(METHODS[m], PostHoc)]
 
@@ -116,7 +118,7 @@ def test_forgetting_nothing_returns_equal_parameters_and_records(method, task):
     assert after.records.ids.tolist() == LOG.ids.tolist()
 
 
-@every
+@pytest.mark.parametrize(("method", "task"), ONCE, ids=lambda name: name)
 def test_two_requests_may_come_in_either_order(method, task):
     users, single = LOG.ids_of_users([5]), LOG.ids[[100]]
     found = []
@@ -179,7 +181,7 @@ def test_the_search_finds_what_stays_behind():
 
 
 @pytest.mark.parametrize(("method", "task"), EXACT, ids=lambda name: name)
-@requests
+@pytest.mark.parametrize("request_name", ["a batch of users", "interactions of several users", "a stream"])
 def test_an_exact_method_equals_fitting_what_remains(method, task, request_name):
     after = forgotten(method, task, request_name)
     again = METHODS[method].fit(TASKS[task], after.records, seed=getattr(after.memory, "seed", 1))  # shards keep the seed of the fit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from r2u_rec.cli.policy_words import cost_of, policy_of, weights_of, words_of
+from r2u_rec.cli.settings import ForgetSettings, Settings
 from r2u_rec.cli.simulated_methods import operators_of, starts
 from r2u_rec.errors import SettingsError
 
@@ -92,5 +93,11 @@ def test_operators_that_do_not_fit_are_refused(text, model, message):
 
 def test_policies_of_one_way_of_training_start_from_one_model():
     words = ("never", "ascent", "newton", "sharded", "auto among=sharded", "ascent trained=ready2unlearn")
-    found = starts({word: policy_of(word) for word in words}, "mf")
-    assert found == {"standard": ("newton", "ascent", "retrain"), "ready2unlearn": ("ascent", "retrain")}
+    policies = {word: policy_of(word) for word in words}
+    assert starts(Settings(), policies) == {"standard": ("newton", "ascent", "retrain"), "ready2unlearn": ("ascent", "retrain")}
+    by_rule = starts(Settings(forget=ForgetSettings(target="shadow")), policies)  # each keeps a length of its own
+    assert by_rule == {
+        "standard": ("newton", "retrain"),
+        "standard for ascent": ("ascent", "retrain"),
+        "ready2unlearn for ascent": ("ascent", "retrain"),
+    }

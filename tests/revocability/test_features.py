@@ -124,6 +124,7 @@ def test_settings_out_of_range_name_the_bound(setting, value, bound):
         FeatureSettings(**{setting: value})
 
 
+@pytest.mark.slow
 def test_more_chunks_of_users_change_nothing(full, monkeypatch):
     whole = features(full, ALL)
     monkeypatch.setattr("r2u_rec.revocability.records.CHUNK_ROWS", len(full) // 4)
