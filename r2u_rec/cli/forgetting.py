@@ -91,7 +91,7 @@ def ids_of_people(records: InteractionLog, keys: Sequence[str], r: RevocabilityS
     """Returns the ids of all interactions of the people with these keys.
 
     Raises:
-        DataError: nobody has such a key, or training kept its owner out, so that the run holds nothing to erase.
+        DataError: nobody has such a key, or its owner was erased before or kept out of training: the run holds nothing to erase.
     """
     try:
         return records.ids_of_users(explicit(records, keys))
@@ -99,8 +99,8 @@ def ids_of_people(records: InteractionLog, keys: Sequence[str], r: RevocabilityS
         if not r.holdout and r.strangers_share == 0:
             raise
         raise DataError(
-            f"{error}; if they are right, training kept their owners out (revocability.holdout, strangers_share) and the run holds nothing "
-            "of them: leave those keys out of the request"
+            f"{error}; if they are right, they were erased before, or training kept their owners out (revocability.holdout, "
+            "strangers_share): the run holds nothing of them, leave those keys out of the request"
         ) from error
 
 

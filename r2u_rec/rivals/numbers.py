@@ -72,7 +72,7 @@ def write_numbers(found: Found, folder: Path, *, command: str) -> Path:
         "split_hashes": split_hashes(preset),
     }
     largest = max(size_of(row["request"]) for row in rows)
-    shown = [{**row, "title": titled(row)} for row in rows if size_of(row["request"]) == largest]
+    shown = [short(row) for row in rows if size_of(row["request"]) == largest]
     write_benchmark(
         folder,
         f"main_rivals_{preset.name}",
@@ -98,6 +98,14 @@ def write_numbers(found: Found, folder: Path, *, command: str) -> Path:
 
 def _part_note(preset: Preset) -> list[str]:
     return [] if preset.part == "test" else [f"Quality is that of the {preset.part} part: settings are chosen by it, nothing is reported."]
+
+
+def short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the short table is made of, figures to six digits: all of them stand in the numbers file."""
+    figures = {name.removesuffix(" / retrained") for name in COLUMNS}
+    kept = {name: f"{row[name]:.6g}" for name in figures if row.get(name) is not None}
+    names = {name: row[name] for name in ("model", "operator", "request", "seed", "split") if name in row}
+    return names | {"title": titled(row)} | {name: float(value) for name, value in kept.items()}
 
 
 def titled(row: Mapping[str, Any]) -> str:
