@@ -20,7 +20,9 @@ FOLDER = "trials"
 RUNTIME = ("device", "folder")
 """Keys of a spec that tell the function of its kind where it runs and where files stand; they name no trial."""
 
-SHOWN_FIRST = ("data", "model", "arm", "policy", "checkpoint", "number", "forget", "seed")
+SHOWN_FIRST = ("data", "model", "arm", "policy", "system", "request", "checkpoint", "number", "forget", "seed")
+SHOWN_BARE = ("data", "model", "arm", "policy", "system", "request")
+"""Keys whose values tell what they are."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def described(spec: Spec) -> str:
         value = spec.get(key)
         if value is not None:
             text = "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            said.append(text if key in ("data", "model", "arm", "policy") else f"{key} {text}")
+            said.append(text if key in SHOWN_BARE else f"{key} {text}")
     return " ".join(said)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.recsys.dropout import Dropout, causal_attention
 from r2u_rec.recsys.sequences import Sequences, Windows, sequences_of, sequences_of_ranks, windows_before
 from r2u_rec.recsys.softmax import softmax_losses
 
@@ -28,16 +29,15 @@ class Block(nn.Module):
         self.n_heads = n_heads
         self.before_attention, self.before_network = nn.LayerNorm(d), nn.LayerNorm(d)
         self.queries_keys_values, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
-        self.network = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d, d), nn.Dropout(dropout))
-        self.dropout = nn.Dropout(dropout)
+        self.network = nn.Sequential(nn.Linear(d, d), nn.ReLU(), Dropout(dropout), nn.Linear(d, d), Dropout(dropout))
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (m, length, d) for (m, length, d); position t reads positions up to t."""
         m, length, d = x.shape
         qkv = self.queries_keys_values(self.before_attention(x)).view(m, length, 3, self.n_heads, d // self.n_heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (m, n_heads, length, d / n_heads) each
-        share = self.dropout.p if self.training else 0.0
-        read = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=share)
+        read = causal_attention(q, k, v, self.dropout.share if self.training else 0.0)
         x = x + self.dropout(self.out(read.transpose(1, 2).reshape(m, length, d)))
         return x + self.network(self.before_network(x))
 
@@ -90,7 +90,7 @@ class SASRec(nn.Module):
             self.position_embedding = nn.Parameter(torch.randn(max_length, embedding_dim) * std)
             self.blocks = nn.ModuleList([Block(embedding_dim, n_heads, dropout) for _ in range(n_blocks)])
         self.last = nn.LayerNorm(embedding_dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.sequences: Sequences | None = None
 
     def rebuild(self, records: InteractionLog) -> None:

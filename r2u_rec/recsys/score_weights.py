@@ -41,10 +41,10 @@ class WeightedTables(nn.Module):
         self.k = k
 
     def lookup(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns (n, k * d + 1) and (n, m, k * d + 1) rows whose products are the scores."""
-        p = (self.weights[:, None, None] * self.users[:, users]).transpose(0, 1).flatten(1)
-        q = self.items[:, items].movedim(0, 2).flatten(2)  # (n, m, k * d)
-        return torch.cat([p, self.bias.expand(len(p), 1)], 1), torch.cat([q, q.new_ones(*q.shape[:2], 1)], 2)
+        """Returns (n, k + 1) weights and (n, m, k + 1) scores by shard, of which none is learned; their products are the scores."""
+        z = torch.linalg.vecdot(self.users[:, users].unsqueeze(2), self.items[:, items]).permute(1, 2, 0)  # (n, m, k)
+        p = torch.cat([self.weights, self.bias[None]]).expand(len(users), -1)
+        return p, torch.cat([z, z.new_ones(*z.shape[:2], 1)], 2)
 
     @torch.no_grad()
     def served(self) -> CombinedTables:

@@ -90,5 +90,4 @@ def missing_extras(preset: Preset) -> dict[str, str]:
 
 
 def _failed(failure: Failure) -> str:
-    system = failure.spec.get("system", "a retrained reference")
-    return f"{described(failure.spec)}, {system}: {failure.error}; {failure.remedy}"
+    return f"{described(failure.spec)}: {failure.error}; {failure.remedy}"

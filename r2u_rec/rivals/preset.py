@@ -87,7 +87,13 @@ class Preset:
     def runs(self, folder: Path) -> list[dict[str, Any]]:
         """Returns the specs of all systems, those first that train what others share."""
         return [
-            {**self._common(model, seed, folder), "kind": KIND.format("system"), "system": line.text, "requests": self.requests(model)}
+            {
+                **self._common(model, seed, folder),
+                "kind": KIND.format("system"),
+                "system": line.text,
+                "options": json.dumps(dict(line.options), sort_keys=True),  # with the defaults, which may change
+                "requests": self.requests(model),
+            }
             for seed in self.seeds
             for model in self.models
             for line in self.systems(model)

@@ -133,7 +133,7 @@ SYSTEMS = (
         "retained",
         STEPS,
         _eul,
-        {"steps": 200, "lr": 0.01, "rank": 64, "batch_size": 8192, "forget_weight": 0.5, "push": 1.25, "length": "canaries"},
+        {"steps": 100, "lr": 0.01, "rank": 64, "batch_size": 8192, "forget_weight": 0.5, "push": 1.25, "length": "canaries"},
     ),
     System(
         "alt_eraser",
