@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -56,11 +57,25 @@ class PostHoc:
         Raises:
             UnknownRecordError: ids that never existed or are already forgotten.
         """
-        ids = as_ids(ids)
-        if ids.size == 0:
-            return fitted
-        forget, left = fitted.records.keep(ids), fitted.records.drop(ids)
-        model = copy.deepcopy(fitted.model)
-        memory = self.unlearner.edit_(task, model, forget, fitted.memory, seed=seed)
-        task.attach(model, left)
-        return Fitted(model, left, memory)
+        return edited_copy(
+            task, fitted, ids, lambda model, forget, left: self.unlearner.edit_(task, model, forget, fitted.memory, seed=seed)
+        )
+
+
+def edited_copy(task: Any, fitted: Fitted, ids: Ids, edit_: Callable[[nn.Module, Any, Any], Any]) -> Fitted:
+    """Returns what is fitted without the records `ids`: a copy of the model, edited, then attached to what remains.
+
+    Args:
+        edit_: (model, records to forget, records that stay) -> memory; edits the model in place. Not called when there are no ids.
+
+    Raises:
+        UnknownRecordError: ids that never existed or are already forgotten.
+    """
+    ids = as_ids(ids)
+    if ids.size == 0:
+        return fitted
+    forget, left = fitted.records.keep(ids), fitted.records.drop(ids)
+    model = copy.deepcopy(fitted.model)
+    memory = edit_(model, forget, left)
+    task.attach(model, left)
+    return Fitted(model, left, memory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -11,8 +10,8 @@ from torch import nn
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GoesOn, Trainer
 from r2u_rec.errors import CapabilityError
-from r2u_rec.ids import Ids, as_ids
-from r2u_rec.unlearn.post_hoc import Checks
+from r2u_rec.ids import Ids
+from r2u_rec.unlearn.post_hoc import Checks, edited_copy
 
 
 class Tuner(Protocol):
@@ -55,14 +54,9 @@ class Tuned:
         Raises:
             UnknownRecordError: ids that never existed or are already forgotten.
         """
-        ids = as_ids(ids)
-        if ids.size == 0:
-            return fitted
-        forget, left = fitted.records.keep(ids), fitted.records.drop(ids)
-        model = copy.deepcopy(fitted.model)
-        memory = self.tuner.edit_(task, model, forget, left, fitted.memory, seed=seed)
-        task.attach(model, left)
-        return Fitted(model, left, memory)
+        return edited_copy(
+            task, fitted, ids, lambda model, forget, left: self.tuner.edit_(task, model, forget, left, fitted.memory, seed=seed)
+        )
 
 
 @dataclass(frozen=True)
