@@ -24,6 +24,24 @@ Erase = Callable[[Ids, float], Any]
 EVIDENCE = ("fold-in", "own loss", "adaptive")
 
 
+class Removal:
+    """Lengths to models after a simulated removal, each standing on what remains, as after a request.
+
+    A model that passes vectors along the edges of a graph forgets part of a request with its edges: a length found with the
+    edges still there goes too far.
+    """
+
+    def __init__(self, task: Any, records: InteractionLog, ids: Ids, erase: Erase) -> None:
+        self.task, self.ids, self.erase = task, ids, erase
+        self.left = records.drop(ids)
+
+    def __call__(self, length: float) -> Any:
+        """Returns a copy of the model after a step of that length."""
+        moved = self.erase(self.ids, length)
+        self.task.attach(moved, self.left)
+        return moved
+
+
 @dataclass(frozen=True, eq=False)
 class CanaryRule:
     """Finds the length at which simulated removals leave what never-trained users show; sees no retrained model.
@@ -67,9 +85,9 @@ class CanaryRule:
         canaries = FoldInProbe(records, users, n_halves=self.n_halves, seed=self.seed)
         strangers = FoldInProbe(self.strangers, np.unique(self.strangers.user), n_halves=self.n_halves, seed=self.seed)
         expectation = Expectation(canaries, strangers, records.matrix(), seed=self.seed)
-        ids = records.ids_of_users(canaries.users)
+        after = Removal(task, records, records.ids_of_users(canaries.users), erase)
         return choose_length(
-            lambda length: erase(ids, length),
+            after,
             canaries,
             lambda moved: expectation.under(moved, evidence).auc,
             longest=self.longest,
@@ -112,14 +130,15 @@ class ShadowRule:
         rule = self.canaries
         users = rule.draw(records)
         ids = records.ids_of_users(users)
-        shadow = self.trainer.train(task, records.drop(ids), seed=int(stream(rule.seed, "shadow").integers(2**31)))
+        after = Removal(task, records, ids, erase)
+        shadow = self.trainer.train(task, after.left, seed=int(stream(rule.seed, "shadow").integers(2**31)))
         probe = FoldInProbe(records, users, n_halves=rule.n_halves, seed=rule.seed)
         strangers = FoldInProbe(rule.strangers, np.unique(rule.strangers.user), n_halves=rule.n_halves, seed=rule.seed)
         alone, of_strangers = probe.measure(shadow), strangers.measure(shadow)
 
         def tell_apart(length: float) -> float:
             """The attack itself: how well the change against the shadow model tells canaries from strangers, less chance."""
-            moved = erase(ids, length)
+            moved = after(length)
             found, others = probe.measure(moved), strangers.measure(moved)
             if rule.evidence == "adaptive":
                 return adaptive_auc(*attack_features(found, others, [alone], [of_strangers]), seed=rule.seed) - 0.5

@@ -52,3 +52,10 @@ def remembering(histories: sparse.csr_array, users, *, seed: int, strength: floa
     model = noisy(histories.shape[1], seed=seed)
     theirs = histories[np.asarray(users)].toarray()
     return Neighbours(model.weights + strength * (theirs.T @ theirs))
+
+
+class NoGraph:
+    """A task whose models stand on no records."""
+
+    def attach(self, model, records):
+        """Nothing to rebuild."""

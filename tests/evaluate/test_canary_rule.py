@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate_toys import Neighbours, random_histories
+from evaluate_toys import Neighbours, NoGraph, random_histories
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
@@ -38,7 +38,7 @@ def erase(ids, length):
 
 def test_the_rule_finds_the_length_that_forgets():
     rule = CanaryRule(STRANGERS, n_canaries=40, n_halves=3, seed=1)
-    assert rule(None, model_of(TRAINING), TRAINING, erase) == pytest.approx(0.8, abs=0.12)
+    assert rule(NoGraph(), model_of(TRAINING), TRAINING, erase) == pytest.approx(0.8, abs=0.12)
 
 
 def test_the_canaries_are_drawn_from_the_candidates_who_have_a_history():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate_toys import Neighbours, random_histories
+from evaluate_toys import Neighbours, NoGraph, random_histories
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
@@ -76,13 +76,13 @@ def canaries(evidence: Any, **settings: Any) -> CanaryRule:
 
 
 def test_what_only_the_own_loss_gives_away_sets_the_length_by_own_loss():
-    assert canaries("own loss")(None, RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.2)
-    assert ShadowRule(canaries("own loss"), Trainer())(None, RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.1)
+    assert canaries("own loss")(NoGraph(), RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.2)
+    assert ShadowRule(canaries("own loss"), Trainer())(NoGraph(), RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.1)
 
 
 def test_the_adaptive_attack_is_least_able_where_the_model_forgot():
     rule = ShadowRule(canaries("adaptive", longest=1.5), Trainer())
-    assert rule(None, RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.2)
+    assert rule(NoGraph(), RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.2)
 
 
 def test_the_least_of_a_valley_is_found_and_the_shortest_of_a_plain():
@@ -95,7 +95,7 @@ def test_evidence_that_cannot_be_is_refused():
     with pytest.raises(SettingsError, match="evidence must be one of fold-in, own loss, adaptive, got 'rank'"):
         canaries("rank")
     with pytest.raises(SettingsError, match="evidence='adaptive' holds each canary against a shadow model: use ShadowRule"):
-        canaries("adaptive")(None, RELEASED, TRAINING, erase)
+        canaries("adaptive")(NoGraph(), RELEASED, TRAINING, erase)
 
 
 @dataclass

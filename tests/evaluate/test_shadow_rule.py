@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate_toys import Neighbours, random_histories
+from evaluate_toys import Neighbours, NoGraph, random_histories
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
@@ -64,21 +64,21 @@ def rule(trainer=None, **settings):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_rule_finds_the_length_that_forgets(seed):
-    assert rule(seed=seed)(None, RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.12)
+    assert rule(seed=seed)(NoGraph(), RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.12)
 
 
 def test_the_shadow_is_trained_once_without_the_canaries_and_by_the_rules_own_seed():
     trainer = Memoriser()
-    found = rule(trainer)(None, RELEASED, TRAINING, erase)
+    found = rule(trainer)(NoGraph(), RELEASED, TRAINING, erase)
     ((records, _),) = trainer.calls
     canaries = rule().canaries.draw(TRAINING)
     assert len(canaries) == 50
     assert records.ids.tolist() == TRAINING.drop(TRAINING.ids_of_users(canaries)).ids.tolist()
     again = Memoriser()
-    assert rule(again)(None, RELEASED, TRAINING, erase) == found
+    assert rule(again)(NoGraph(), RELEASED, TRAINING, erase) == found
     assert again.calls[0][1] == trainer.calls[0][1]
     other = Memoriser()
-    rule(other, seed=2)(None, RELEASED, TRAINING, erase)
+    rule(other, seed=2)(NoGraph(), RELEASED, TRAINING, erase)
     assert other.calls[0][1] != trainer.calls[0][1]
 
 
@@ -87,21 +87,51 @@ def test_a_model_that_never_saw_the_canaries_needs_no_step():
     ids = TRAINING.ids_of_users(canaries)
     theirs = TRAINING.keep(ids).matrix().toarray()
     over = Neighbours(weights(TRAINING.drop(ids), seed=7) - 0.1 * (theirs.T @ theirs))  # a little less than nothing
-    assert rule()(None, over, TRAINING, lambda ids, length: over) == 0.0
+    assert rule()(NoGraph(), over, TRAINING, lambda ids, length: over) == 0.0
 
 
 def test_no_length_that_forgets_is_refused():
     with pytest.raises(EvidenceError, match=r"no step up to 3\.0 brings the canaries' AUC down"):
-        rule()(None, RELEASED, TRAINING, lambda ids, length: RELEASED)
+        rule()(NoGraph(), RELEASED, TRAINING, lambda ids, length: RELEASED)
 
 
 def test_a_shorter_range_is_kept_to():
     with pytest.raises(EvidenceError, match=r"no step up to 0\.3 "):
-        rule(longest=0.3)(None, RELEASED, TRAINING, erase)
+        rule(longest=0.3)(NoGraph(), RELEASED, TRAINING, erase)
+
+
+@dataclass
+class OfGraphs:
+    """A task whose models hold half of what they remember in the edges that they stand on, as graph models do."""
+
+    def attach(self, model, records):
+        seen = records.matrix().toarray()
+        model.weights = model.own + 0.25 * (seen.T @ seen)
+
+
+def test_what_leaves_with_the_edges_of_a_graph_is_not_left_to_the_step():
+    def made(own):
+        model = Neighbours(own)
+        model.own = own
+        OfGraphs().attach(model, TRAINING)
+        return model
+
+    def own(records, seed):
+        seen = records.matrix().toarray()
+        return SHARED + noise(seed) + 0.25 * (seen.T @ seen)
+
+    released = made(own(TRAINING, 1))
+
+    def erase_half(ids, length):
+        theirs = TRAINING.keep(ids).matrix().toarray()
+        return made(released.own - length / FORGETS * 0.25 * (theirs.T @ theirs))
+
+    found = rule()(OfGraphs(), released, TRAINING, erase_half)
+    assert found == pytest.approx(FORGETS, abs=0.15)  # with the edges still there it would be twice as long
 
 
 def test_nobody_to_draw_from_is_refused_before_a_shadow_is_trained():
     trainer = Memoriser()
     with pytest.raises(EvidenceError, match="no candidate has 4 records or more"):
-        rule(trainer, candidates=np.array([120]))(None, RELEASED, TRAINING, erase)
+        rule(trainer, candidates=np.array([120]))(NoGraph(), RELEASED, TRAINING, erase)
     assert trainer.calls == []
