@@ -145,12 +145,7 @@ class InteractionLog:
         (m,) ascending user * n_items + item - (number of the user's smaller items), one for each distinct pair; and
         (n_users + 1,) where each user's run starts in it.
         """
-        pairs = self.pairs
-        if pairs.size and (pairs[1:] == pairs[:-1]).any():
-            pairs = np.unique(pairs)
-        starts = np.searchsorted(pairs, np.arange(self.n_users + 1, dtype=np.int64) * self.n_items)
-        rank = np.arange(len(pairs), dtype=np.int64)
-        return pairs - (rank - np.repeat(starts[:-1], np.diff(starts))), starts
+        return free_ranks(self.pairs, self.n_users, self.n_items)
 
     def matrix(self, dtype: Any = np.float32) -> sparse.csr_array:
         """Returns the (n_users, n_items) CSR matrix of ones with sorted indices; never dense."""
@@ -159,3 +154,12 @@ class InteractionLog:
         out.sum_duplicates()
         out.data[:] = 1
         return out
+
+
+def free_ranks(pairs: NDArray[np.int64], n_users: int, n_items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the table of `InteractionLog.free_ranks` for ascending pairs user * n_items + item; what stands twice counts once."""
+    if pairs.size and (pairs[1:] == pairs[:-1]).any():
+        pairs = np.unique(pairs)
+    starts = np.searchsorted(pairs, np.arange(n_users + 1, dtype=np.int64) * n_items)
+    rank = np.arange(len(pairs), dtype=np.int64)
+    return pairs - (rank - np.repeat(starts[:-1], np.diff(starts))), starts

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.log import InteractionLog, free_ranks
 
 _ROUNDS = 20  # rejection rounds before the few rows that are left are drawn exactly
 
@@ -30,12 +30,47 @@ def uniform_negatives(log: InteractionLog, users: Any, n_negatives: int, rng: np
         ValueError: a user has every item.
     """
     users = np.asarray(users, dtype=np.int64)
-    keys, starts = log.free_ranks
-    free = log.n_items - (starts[users + 1] - starts[users])  # (n,)
+    free = _free(log.free_ranks, users, log.n_items)
     if users.size and free.min() <= 0:
         raise ValueError(_full(users[free <= 0][0], log.n_items))
-    rank: NDArray[np.int64] = rng.integers(0, free[:, None], size=(users.size, n_negatives))  # (n, k) the r-th free item
-    wanted = ((users * log.n_items)[:, None] + rank).ravel()
+    return _ranked(log.free_ranks, users, free, log.n_items, n_negatives, rng)
+
+
+def present_negatives(log: InteractionLog, users: Any, n_negatives: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """As `uniform_negatives`, from the items that have a record in `log`: against the others a part of a log is told by its items alone.
+
+    A user who has all of these gets any other item. Where every item has a record, the same generator draws what `uniform_negatives` draws.
+    """
+    users = np.asarray(users, dtype=np.int64)
+    present, table = _present(log)
+    if len(present) == log.n_items:
+        return uniform_negatives(log, users, n_negatives, rng)
+    free = _free(table, users, len(present))
+    out = np.empty((users.size, n_negatives), dtype=np.int64)
+    some = free > 0
+    out[some] = present[_ranked(table, users[some], free[some], len(present), n_negatives, rng)]
+    out[~some] = uniform_negatives(log, users[~some], n_negatives, rng)
+    return out
+
+
+def _free(table: tuple[NDArray[np.int64], NDArray[np.int64]], users: NDArray[np.int64], n_items: int) -> NDArray[np.int64]:
+    """(n,) items that each user does not have."""
+    starts = table[1]
+    return n_items - (starts[users + 1] - starts[users])
+
+
+def _ranked(
+    table: tuple[NDArray[np.int64], NDArray[np.int64]],
+    users: NDArray[np.int64],
+    free: NDArray[np.int64],
+    n_items: int,
+    n_negatives: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """(n, k) items of which each is equally likely among the `free` ones of its user."""
+    keys, starts = table
+    rank: NDArray[np.int64] = rng.integers(0, free[:, None], size=(users.size, n_negatives))  # the r-th free item
+    wanted = ((users * n_items)[:, None] + rank).ravel()
     found: NDArray[np.int64] = rank + _search(keys, wanted, "right").reshape(rank.shape) - starts[users][:, None]
     return found
 
@@ -87,6 +122,19 @@ def _search(keys: NDArray[np.int64], wanted: NDArray[np.int64], side: Literal["l
 
 def _draw(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
+
+
+_PRESENT: WeakKeyDictionary[InteractionLog, tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]] = WeakKeyDictionary()
+
+
+def _present(log: InteractionLog) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The ascending items with a record, and `free_ranks` over their ranks among each other."""
+    if log not in _PRESENT:
+        present = np.flatnonzero(log.item_counts)
+        rank = np.cumsum(log.item_counts > 0) - 1
+        users, items = np.divmod(log.pairs, log.n_items)
+        _PRESENT[log] = present, free_ranks(users * len(present) + rank[items], log.n_users, len(present))
+    return _PRESENT[log]
 
 
 _TABLES: WeakKeyDictionary[InteractionLog, dict[float, NDArray[np.float64]]] = WeakKeyDictionary()

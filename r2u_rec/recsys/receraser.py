@@ -6,7 +6,7 @@ from typing import Any
 
 from r2u_rec.core.trainer import Trainer
 from r2u_rec.recsys.attention import Attention
-from r2u_rec.recsys.factor_partition import ByFactors, Unit, slack_capacity
+from r2u_rec.recsys.factor_partition import ByFactors, Unit, slack_capacity, task_of_shard
 from r2u_rec.recsys.shard_tables import Absent
 from r2u_rec.unlearn.sharded import Aggregate, Sharded
 
@@ -39,7 +39,7 @@ def receraser(
         slices: of each shard, with checkpoints, as in SISA; 1 in the paper.
         aggregate: None for `Attention(absent=ABSENT_BY[by])`.
 
-    Source: Chen et al. 2022, Recommendation Unlearning; deviations stand with `ByFactors` and `Attention`.
+    Source: Chen et al. 2022, Recommendation Unlearning; deviations stand with `ByFactors`, `task_of_shard` and `Attention`.
     """
     partition = ByFactors(pretrain or trainer, task, by, slack_capacity(slack))
-    return Sharded(trainer, partition, aggregate or Attention(absent=ABSENT_BY[by]), shards=shards, slices=slices)
+    return Sharded(trainer, partition, aggregate or Attention(absent=ABSENT_BY[by]), shards, slices, task_of_shard=task_of_shard(by))

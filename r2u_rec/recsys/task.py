@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.negatives import popularity_negatives, uniform_negatives
+from r2u_rec.data.negatives import popularity_negatives, present_negatives, uniform_negatives
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.recsys.factorization import MatrixFactorization
@@ -20,6 +20,9 @@ from r2u_rec.recsys.lightgcn import LightGCN
 from r2u_rec.recsys.losses import bce_derivatives, bce_loss, bpr_loss
 from r2u_rec.recsys.neumf import NeuMF
 from r2u_rec.unlearn.contacts import Contacts
+
+Negatives = Literal["uniform", "popularity", "present"]
+DRAWS = {"uniform": uniform_negatives, "popularity": popularity_negatives, "present": present_negatives}
 
 
 class RankingBatch(NamedTuple):
@@ -76,23 +79,23 @@ class RankingTask:
     Attributes:
         build: (log, seed) -> untrained model.
         loss: "bpr" or "bce".
-        negatives: "uniform", or "popularity" (count^.75); drawn against the current records, never a known positive of the
-            user there: an item that a user has forgotten may be drawn as a negative again.
+        negatives: "uniform", "popularity" (count^.75) or "present" (uniform over items that have a record); drawn against the
+            current records, never a known positive of the user there: an item that a user has forgotten may be drawn as a negative again.
         n_negatives: negatives an interaction.
         reg: L2 penalty on the vectors of each interaction, reg / 2 * (|p|^2 + |q|^2 + mean |q_negative|^2).
     """
 
     build: Build
     loss: Literal["bpr", "bce"] = "bpr"
-    negatives: Literal["uniform", "popularity"] = "uniform"
+    negatives: Negatives = "uniform"
     n_negatives: int = 1
     reg: float = 0.0
 
     def __post_init__(self) -> None:
         if self.loss not in ("bpr", "bce"):
             raise SettingsError(f"loss must be 'bpr' or 'bce', got {self.loss!r}")
-        if self.negatives not in ("uniform", "popularity"):
-            raise SettingsError(f"negatives must be 'uniform' or 'popularity', got {self.negatives!r}")
+        if self.negatives not in DRAWS:
+            raise SettingsError(f"negatives must be one of {', '.join(DRAWS)}, got {self.negatives!r}")
         if self.n_negatives < 1:
             raise SettingsError(f"n_negatives must be >= 1, got {self.n_negatives}")
         if self.reg < 0:
@@ -106,10 +109,9 @@ class RankingTask:
         """Returns the interactions `ids` (any order) with negatives drawn against all of `records`."""
         rows = records.positions(ids)
         users, positives = records.user[rows], records.item[rows]
-        draw = uniform_negatives if self.negatives == "uniform" else popularity_negatives
         items = np.empty((len(rows), 1 + self.n_negatives), dtype=np.int64)
         items[:, 0] = positives
-        items[:, 1:] = draw(records, users, self.n_negatives, rng)
+        items[:, 1:] = DRAWS[self.negatives](records, users, self.n_negatives, rng)
         return RankingBatch(torch.from_numpy(users.astype(np.int64)), torch.from_numpy(items))
 
     def concatenate(self, batches: Sequence[RankingBatch]) -> RankingBatch:

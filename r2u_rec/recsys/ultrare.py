@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from r2u_rec.core.trainer import Trainer
-from r2u_rec.recsys.factor_partition import ByFactors, Unit
+from r2u_rec.recsys.factor_partition import ByFactors, Unit, task_of_shard
 from r2u_rec.recsys.score_weights import ScoreWeights
 from r2u_rec.recsys.transport import TransportClusters, equal_capacity
 from r2u_rec.unlearn.sharded import Aggregate, Sharded
@@ -36,4 +36,4 @@ def ultrare(
     """
     partition = ByFactors(pretrain or trainer, task, by, equal_capacity, TransportClusters(epsilon))
     combiner = aggregate or ScoreWeights(loss="bce", nonnegative=False, sample_users=None)
-    return Sharded(trainer, partition, combiner, shards=shards, slices=slices)
+    return Sharded(trainer, partition, combiner, shards, slices, task_of_shard=task_of_shard(by))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -76,6 +76,7 @@ class Sharded:
         partition: deals records to shards; aggregate: makes the served model of theirs.
         shards, slices: >= 1. Memory holds shards x slices models; slices=1 keeps one a shard.
         slicing: deals the records of a shard to its slices; None uses `partition` with other randomness.
+        task_of_shard: from the task to that which each shard trains; None leaves it as it is. `aggregate` gets the task itself.
 
     Voids the promise: requests chosen by looking at the served model (Gupta et al. 2021: the seed is then no longer independent of what
     remains); a `validate` of the trainer that reads records which may be forgotten; changing `fitted.memory` by hand.
@@ -92,6 +93,7 @@ class Sharded:
     shards: int = 4
     slices: int = 1
     slicing: Partition | None = None
+    task_of_shard: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ("shards", "slices"):
@@ -167,7 +169,7 @@ class Sharded:
             kept = checkpoints[shard][: first[shard]]
             models[shard], checkpoints[shard] = train_slices(
                 self.inner,
-                task,
+                task if self.task_of_shard is None else self.task_of_shard(task),
                 parts[shard],
                 memory.slice_of[memory.shard_of == shard],
                 kept,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2u_rec.data import InteractionLog, Vocabulary, popularity_negatives, uniform_negatives
+from r2u_rec.data import InteractionLog, Vocabulary, popularity_negatives, present_negatives, uniform_negatives
 
 
 def log_of(pairs: list[tuple[int, int]], n_users: int, n_items: int) -> InteractionLog:
@@ -80,6 +80,26 @@ def test_a_user_with_nearly_all_of_the_popularity_is_still_served() -> None:
     pairs = [(user, 0) for user in range(200)] + [(0, 1), (199, 2)]
     log = log_of(pairs, 200, 3)
     assert set(popularity_negatives(log, np.zeros(50, dtype=np.int64), 2, np.random.default_rng(0), exponent=4.0).ravel()) == {2}
+
+
+@given(logs(), st.integers(0, 100))
+def test_present_negatives_are_free_items_with_a_record_and_all_of_them(log: InteractionLog, seed: int) -> None:
+    users = np.arange(log.n_users)
+    drawn = present_negatives(log, users, 300, np.random.default_rng(seed))
+    there = set(log.item.tolist())
+    for user in users:
+        own = set(log.item[log.user == user].tolist())
+        assert set(drawn[user]) == (there - own or set(range(log.n_items)) - own)
+
+
+@given(logs(), st.integers(0, 100))
+def test_where_every_item_is_present_both_draw_the_same(log: InteractionLog, seed: int) -> None:
+    missing = np.flatnonzero(log.item_counts == 0)
+    pairs = [*zip(log.user.tolist(), log.item.tolist(), strict=True), *((log.n_users, item) for item in missing)]
+    whole = log_of(pairs, log.n_users + 1, log.n_items)
+    users = np.arange(log.n_users)
+    drawn = [draw(whole, users, 9, np.random.default_rng(seed)) for draw in (present_negatives, uniform_negatives)]
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_the_same_generator_state_draws_the_same_items() -> None:

@@ -101,3 +101,24 @@ def test_a_trainer_of_its_own_may_make_the_vectors_that_are_clustered():
 def test_another_kind_of_graph_partition_is_refused():
     with pytest.raises(SettingsError, match="by must be 'blpa' or 'bekm', got 'lpa'"):
         grapheraser(TRAINER, None, by="lpa")
+
+
+@pytest.mark.parametrize("make", [receraser, ultrare])
+@pytest.mark.parametrize(("by", "own_items"), [("user", False), ("item", True), ("interaction", True)])
+def test_shards_of_few_items_learn_against_these_alone(make, by, own_items):
+    strange = []
+
+    class Spying(RankingTask):
+        def batch(self, records, ids, *, rng):
+            drawn = super().batch(records, ids, rng=rng)
+            if len(records) < len(LOG):  # a shard, not the vectors or the aggregation
+                strange.append(bool((records.item_counts[drawn.items[:, 1:].numpy()] == 0).any()))
+            return drawn
+
+    task = Spying(matrix_factorization(4))
+    make(TRAINER, task, shards=4, by=by, aggregate=ATTENTION).fit(task, LOG, seed=0)
+    assert strange
+    assert any(strange) is not own_items
+    chosen = Spying(matrix_factorization(4), negatives="popularity")
+    method = make(TRAINER, chosen, shards=4, by=by, aggregate=ATTENTION)
+    assert method.task_of_shard is None or method.task_of_shard(chosen) is chosen

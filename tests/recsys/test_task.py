@@ -162,7 +162,7 @@ def test_attaching_empties_the_rows_of_who_has_no_record_and_is_idempotent():
     ("settings", "message"),
     [
         ({"loss": "hinge"}, "loss must be 'bpr' or 'bce', got 'hinge'"),
-        ({"negatives": "hard"}, "negatives must be 'uniform' or 'popularity', got 'hard'"),
+        ({"negatives": "hard"}, "negatives must be one of uniform, popularity, present, got 'hard'"),
         ({"n_negatives": 0}, "n_negatives must be >= 1, got 0"),
         ({"reg": -0.1}, "reg must be >= 0, got -0.1"),
     ],
