@@ -128,7 +128,7 @@ def sharded_rows(
     if by == "hash":
         method = Sharded(trainer, ByUser(), learned, shards=shards)
     else:
-        method = receraser(trainer, task, shards=shards, by=by, pretrain=pretrain, aggregate=learned)
+        method = receraser(trainer, task, shards=shards, by=by, pretrain=pretrain, own_items=by in s["own_items"], aggregate=learned)
     known = sum(pretrain.seconds)  # vectors of an earlier partition: as if they were trained anew
     begun = time.process_time()
     fitted = method.fit(task, world.train, seed=seed)

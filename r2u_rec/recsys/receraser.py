@@ -6,7 +6,7 @@ from typing import Any
 
 from r2u_rec.core.trainer import Trainer
 from r2u_rec.recsys.attention import Attention
-from r2u_rec.recsys.factor_partition import ByFactors, Unit, slack_capacity, task_of_shard
+from r2u_rec.recsys.factor_partition import ByFactors, Unit, against_own_items, slack_capacity
 from r2u_rec.recsys.shard_tables import Absent
 from r2u_rec.unlearn.sharded import Aggregate, Sharded
 
@@ -23,6 +23,7 @@ def receraser(
     pretrain: Trainer | None = None,
     slack: float = 1.2,
     slices: int = 1,
+    own_items: bool = False,
     aggregate: Aggregate | None = None,
 ) -> Sharded:
     """Returns RecEraser for any model that trains by gradient and has `tables()`. Approximate.
@@ -37,9 +38,18 @@ def receraser(
         shards: number of shards; by: what shares a shard, "user" (UBP), "item" (IBP) or "interaction" (InBP).
         slack: a shard holds at most slack * n / shards units.
         slices: of each shard, with checkpoints, as in SISA; 1 in the paper.
+        own_items: shards learn against the items that have a record in them, see `against_own_items`; for by="item" and "interaction" on
+            large catalogues.
         aggregate: None for `Attention(absent=ABSENT_BY[by])`.
 
-    Source: Chen et al. 2022, Recommendation Unlearning; deviations stand with `ByFactors`, `task_of_shard` and `Attention`.
+    Source: Chen et al. 2022, Recommendation Unlearning; deviations stand with `ByFactors`, `against_own_items` and `Attention`.
     """
     partition = ByFactors(pretrain or trainer, task, by, slack_capacity(slack))
-    return Sharded(trainer, partition, aggregate or Attention(absent=ABSENT_BY[by]), shards, slices, task_of_shard=task_of_shard(by))
+    return Sharded(
+        trainer,
+        partition,
+        aggregate or Attention(absent=ABSENT_BY[by]),
+        shards,
+        slices,
+        task_of_shard=against_own_items if own_items else None,
+    )

@@ -9,6 +9,7 @@ from partition_toys import N_USERS, QUICK, TRAINER, Noted, small_log, state
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.recsys.attention import Attention
+from r2u_rec.recsys.factor_partition import against_own_items
 from r2u_rec.recsys.grapheraser import grapheraser
 from r2u_rec.recsys.receraser import receraser
 from r2u_rec.recsys.score_weights import ScoreWeights
@@ -104,21 +105,20 @@ def test_another_kind_of_graph_partition_is_refused():
 
 
 @pytest.mark.parametrize("make", [receraser, ultrare])
-@pytest.mark.parametrize(("by", "own_items"), [("user", False), ("item", True), ("interaction", True)])
-def test_shards_of_few_items_learn_against_these_alone(make, by, own_items):
-    strange = []
+@pytest.mark.parametrize("own_items", [False, True])
+def test_shards_learn_against_their_own_items_where_that_is_asked_for(make, own_items):
+    drawn = set()
 
     class Spying(RankingTask):
         def batch(self, records, ids, *, rng):
-            drawn = super().batch(records, ids, rng=rng)
-            if len(records) < len(LOG):  # a shard, not the vectors or the aggregation
-                strange.append(bool((records.item_counts[drawn.items[:, 1:].numpy()] == 0).any()))
-            return drawn
+            drawn.add((self.negatives, len(records) < len(LOG)))
+            return super().batch(records, ids, rng=rng)
 
     task = Spying(matrix_factorization(4))
-    make(TRAINER, task, shards=4, by=by, aggregate=ATTENTION).fit(task, LOG, seed=0)
-    assert strange
-    assert any(strange) is not own_items
-    chosen = Spying(matrix_factorization(4), negatives="popularity")
-    method = make(TRAINER, chosen, shards=4, by=by, aggregate=ATTENTION)
-    assert method.task_of_shard is None or method.task_of_shard(chosen) is chosen
+    make(TRAINER, task, shards=4, by="item", own_items=own_items, aggregate=ATTENTION).fit(task, LOG, seed=0)
+    assert drawn == {("uniform", False), ("present" if own_items else "uniform", True)}
+
+
+def test_negatives_that_were_chosen_stay():
+    chosen = RankingTask(matrix_factorization(4), negatives="popularity")
+    assert against_own_items(chosen) is chosen
