@@ -86,8 +86,8 @@ def _newton(case: Case, options: Mapping[str, Any]) -> Built:
 
 
 def newton(case: Case, length: Any, options: Mapping[str, Any]) -> BlockNewton:
-    """Returns the Newton step with the preset's settings for the recommender's tables over the options."""
-    own = {"damping": options["damping"], "n_draws": options["n_draws"]} | dict((case.settings["model"] or {}).get("newton") or {})
+    """Returns the Newton step with the preset's settings for the recommender's tables, and the options over them."""
+    own = dict((case.settings["model"] or {}).get("newton") or {}) | {"damping": options["damping"], "n_draws": options["n_draws"]}
     if own.get("tables") is not None:
         own["tables"] = tuple(own["tables"])
     return BlockNewton(length, **own)

@@ -188,6 +188,11 @@ class Chosen:
     system: System
     options: Mapping[str, Any]
 
+    @property
+    def given(self) -> set[str]:
+        """Names of the options that the line itself sets."""
+        return {word.partition("=")[0] for word in self.text.split()[1:]}
+
 
 def chosen(text: str) -> Chosen:
     """Returns the system of a line such as "receraser by=user shards=5".

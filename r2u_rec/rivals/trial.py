@@ -52,7 +52,7 @@ def reference(spec: Spec) -> list[Row]:
 def system(spec: Spec) -> list[Row]:
     """Trains one system, and lets it forget each request of the spec from the same trained state."""
     case, line = case_of(spec), chosen(spec["system"])
-    built = line.system.build(case, line.options)
+    built = line.system.build(case, options_of(case, line))
     task = case.task if built.task is None else built.task
     fitted, seconds = timed(case, lambda: built.method.fit(task, case.world.records, seed=case.world.seed))
     rows: list[Row] = [
@@ -68,6 +68,13 @@ def system(spec: Spec) -> list[Row]:
     for request in spec["requests"]:
         rows += forgotten(case, line, built.method, task, fitted, request)
     return rows
+
+
+def options_of(case: Case, line: Chosen) -> dict[str, Any]:
+    """Returns a line's options: defaults, over them the preset's for the recommender's Newton step, over them what the line itself sets."""
+    of_model = (case.settings["model"] or {}).get("newton") or {}
+    own = {key: value for key, value in of_model.items() if key in line.options and key not in line.given}
+    return {**line.options, **own}
 
 
 def forgotten(case: Case, line: Chosen, method: Any, task: Any, fitted: Fitted, request: str) -> list[Row]:

@@ -13,7 +13,7 @@ from r2u_rec.rivals.documentation import as_markdown
 from r2u_rec.rivals.kept import Kept
 from r2u_rec.rivals.notes import NOTES
 from r2u_rec.rivals.registry import Recommender, System, chosen, recommender, recommenders, systems
-from r2u_rec.rivals.trial import fold_in_of, forgotten, quality, timed
+from r2u_rec.rivals.trial import fold_in_of, forgotten, options_of, quality, timed
 
 SETTINGS = {"mf": MF, "ease": {"reg": 20.0}, "item_knn": {}, "als": {"embedding_dim": 8, "sweeps": 4}}
 QUICK = {"fru": "fru kept_share=0.5", "eul": "eul steps=10", "ascent": "ascent steps=3", "fine_tune": "fine_tune epochs=2"}
@@ -89,6 +89,16 @@ def test_a_kept_model_is_trained_once_and_its_time_is_remembered(world, tmp_path
     Kept(Slow(), tmp_path, "b").train(None, world.records, seed=3)
     second.train(None, world.left("core 4 %"), seed=3)
     assert calls == [3, 3, 3]  # another recipe, other records
+
+
+def test_what_a_line_sets_goes_before_the_presets_newton_settings_and_these_before_defaults(world, tmp_path):
+    of_model = {**SETTINGS["mf"], "newton": {"damping": 0.7, "n_kept": 4}}
+    made = recommender("mf")
+    case = Case(world, "mf", made.recipe(SETTINGS["mf"]), settings(of_model), tmp_path, n_halves=1)
+    for text, damping in (("newton", 0.7), ("newton damping=3.0", 3.0)):
+        line = chosen(text)
+        built = line.system.build(case, options_of(case, line)).method.unlearner
+        assert (built.damping, built.n_draws, built.n_kept) == (damping, line.system.options["n_draws"], 4)
 
 
 def test_a_line_is_a_name_with_options_and_what_is_unknown_is_refused_with_the_nearest():
