@@ -25,7 +25,7 @@ def _learned(make: Callable[..., Sharded]) -> Callable[[Case, Mapping[str, Any]]
     """Returns the builder of a system whose partition is learned from vectors that the recommender's own training gives."""
 
     def build(case: Case, options: Mapping[str, Any]) -> Built:
-        return Built(make(case.gradient_trainer(), case.task, shards=options["shards"], by=options["by"], pretrain=case.trainer()))
+        return Built(make(case.gradient_trainer(), case.task, pretrain=case.trainer(), **options))
 
     return build
 
@@ -41,7 +41,7 @@ SYSTEMS = (
         "retained",
         NEEDS,
         _learned(receraser),
-        {"shards": 5, "by": "user"},
+        {"shards": 5, "by": "user", "own_items": False},
     ),
     System(
         "ultrare",
@@ -51,7 +51,7 @@ SYSTEMS = (
         "retained",
         NEEDS,
         _learned(ultrare),
-        {"shards": 5, "by": "user"},
+        {"shards": 5, "by": "user", "own_items": False},
     ),
     System(
         "grapheraser",
