@@ -168,7 +168,10 @@ class _Worker:
         return key, reply
 
     def close(self) -> None:
+        """Ends the process: an idle one by itself, which gives back its semaphores, one under way at once."""
         self.connection.close()
+        if self.key is None:
+            self.process.join(5)
         self.process.terminate()
         self.process.join(5)
         if self.process.is_alive():
