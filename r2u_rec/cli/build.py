@@ -116,7 +116,7 @@ def strategy(arm: str, prepare: PrepareSettings, revocable: Any, loop: TrainingS
     """Returns records -> step of a training arm, with the revocable users that are still there."""
     makers: dict[str, Callable[[InteractionLog], Step]] = {
         "standard": lambda records: standard,
-        "isolated": lambda records: isolated(records.ids_of_users(revocable), ITEM_TABLES),
+        "isolated": lambda records: isolated(records.ids_of_users(revocable), prepare.isolate),
         "reweighted": lambda records: reweighted(records.ids_of_users(revocable), prepare.weight),
         "phased": lambda records: phased(records.ids_of_users(revocable), prepare.phase_share),
         "noisy": lambda records: noisy(records.ids_of_users(revocable), prepare.sigma),

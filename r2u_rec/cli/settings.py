@@ -60,6 +60,9 @@ class PrepareSettings:
 
     arm: Arm = setting("ready2unlearn", "how `train` trains")
     weight: float = setting(0.25, "reweighted: weight of revocable interactions", "Ready2Unlearn, baselines")
+    isolate: tuple[str, ...] = setting(
+        ("item_*",), "isolated: parameters that revocable users never write, shell patterns of names", MEASURED
+    )
     phase_share: float = setting(0.5, "phased: share of the epochs that see all interactions", "Ready2Unlearn, baselines")
     sigma: float = setting(0.3, "noisy: noise on the vectors of revocable interactions, in their own scale", "Ready2Unlearn, baselines")
     clip_norm: float = setting(0.01, "clipped: bound of what revocable interactions add to a step's gradient", MEASURED)

@@ -145,3 +145,15 @@ def test_the_verbs_train_forget_and_evaluate_from_a_preset(r2u, ratings, tmp_pat
     said = r2u("forget", tmp_path / "0", "--users", key, "--out", tmp_path / "1")
     assert "by newton (approximate" in said.out, said.err
     assert r2u("evaluate", tmp_path / "1").status == 0
+
+
+def test_parameters_named_to_be_isolated_are_never_written_by_revocable_users(log):
+    network = ("first_of_*", "later.*", "product_weight", "network_weight.*")
+    s = settings("neumf")
+    s = replace(s, prepare=replace(s.prepare, arm="isolated", isolate=network))
+    everybody = np.arange(log.n_users)
+    task = build.task(s.model)
+    before = dict(task.model(log, seed=0).named_parameters())
+    after = dict(build.trainer(s, "isolated", everybody).train(task, log, seed=0).named_parameters())
+    for name, value in after.items():
+        assert torch.equal(value, before[name]) == (not name.startswith(("item_", "user_")))
