@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,11 +12,12 @@ from torch import Tensor, nn
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import Trainer
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
-from r2u_rec.ids import Ids, as_ids
+from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
 from r2u_rec.unlearn.block_newton import CONTACTS_AT_ONCE
 from r2u_rec.unlearn.blocks import sum_of_blocks
 from r2u_rec.unlearn.contacts import Contacts, MeetsRows
+from r2u_rec.unlearn.post_hoc import edited_copy
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,10 @@ class AltEraser:
             SettingsError: damping 0, and a row's system is singular.
             DivergenceError: a row is not finite after a step.
         """
-        ids = as_ids(ids)
-        if ids.size == 0:
-            return fitted
-        forget, left = fitted.records.keep(ids), fitted.records.drop(ids)
-        model = copy.deepcopy(fitted.model)
+        return edited_copy(task, fitted, ids, lambda model, forget, left: self._solve_(task, model, forget, left, seed))
+
+    def _solve_(self, task: Any, model: nn.Module, forget: Any, left: Any, seed: int) -> None:
+        """Goes on from where the model stands, in place: first the rows that the request met, then those they meet."""
         task.attach(model, left)
         moving: dict[str, Tensor] = {}
         for found in self._contacts(task, model, forget, seed, "request"):
@@ -95,8 +94,6 @@ class AltEraser:
                 self._widen_(moving, task, model, left, seed)
             for table in sorted(moving, key=lambda name: name != getattr(model, "user_rows", None)):
                 self._step_(task, model, left, table, moving[table], seed, at)
-        task.attach(model, left)
-        return Fitted(model, left)
 
     def _step_(self, task: Any, model: nn.Module, records: Any, table: str, moving: Tensor, seed: int, at: int) -> None:
         """Moves those rows of `table` that are `moving` (n_rows,) and that some record meets, all others fixed."""

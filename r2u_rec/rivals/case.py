@@ -71,6 +71,11 @@ class Case:
         return str(self.settings.get("part") or "test")
 
     @property
+    def newton(self) -> dict[str, Any]:
+        """The preset's settings of the Newton step on this recommender; empty where it has none."""
+        return dict((self.settings["model"] or {}).get("newton") or {})
+
+    @property
     def n_asking(self) -> int:
         """Users of the largest request."""
         return max(len(request.forget) for request in self.world.requests.values())

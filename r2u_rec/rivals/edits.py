@@ -25,7 +25,7 @@ def item_tables(case: Case) -> tuple[str, ...] | None:
 
     None, all parameters, where neither does.
     """
-    named = ((case.settings["model"] or {}).get("newton") or {}).get("tables")
+    named = case.newton.get("tables")
     if named is not None:
         return tuple(named)
     return recommender(case.name).item_tables
@@ -87,7 +87,7 @@ def _newton(case: Case, options: Mapping[str, Any]) -> Built:
 
 def newton(case: Case, length: Any, options: Mapping[str, Any]) -> BlockNewton:
     """Returns the Newton step with the preset's settings for the recommender's tables, and the options over them."""
-    own = dict((case.settings["model"] or {}).get("newton") or {}) | {"damping": options["damping"], "n_draws": options["n_draws"]}
+    own = case.newton | {"damping": options["damping"], "n_draws": options["n_draws"]}
     if own.get("tables") is not None:
         own["tables"] = tuple(own["tables"])
     return BlockNewton(length, **own)

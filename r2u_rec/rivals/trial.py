@@ -72,8 +72,7 @@ def system(spec: Spec) -> list[Row]:
 
 def options_of(case: Case, line: Chosen) -> dict[str, Any]:
     """Returns a line's options: defaults, over them the preset's for the recommender's Newton step, over them what the line itself sets."""
-    of_model = (case.settings["model"] or {}).get("newton") or {}
-    own = {key: value for key, value in of_model.items() if key in line.options and key not in line.given}
+    own = {key: value for key, value in case.newton.items() if key in line.options and key not in line.given}
     return {**line.options, **own}
 
 

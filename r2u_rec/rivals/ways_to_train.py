@@ -63,7 +63,7 @@ def _system(way: str, title: str, source: str, operator: str, needs: frozenset[s
         if operator == "ascent":
             return Built(PostHoc(trainer, case.scaled(ascent(case, options), options["length"])))
         if operator == "newton":
-            return Built(PostHoc(trainer, newton(case, case.rule(), NEWTON | ((case.settings["model"] or {}).get("newton") or {}))))
+            return Built(PostHoc(trainer, newton(case, case.rule(), NEWTON | case.newton)))
         return Built(PostHoc(trainer, NoEdit()))
 
     name = way if operator == "none" else f"{way}_{operator}"

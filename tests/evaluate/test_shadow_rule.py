@@ -100,7 +100,6 @@ def test_a_shorter_range_is_kept_to():
         rule(longest=0.3)(NoGraph(), RELEASED, TRAINING, erase)
 
 
-@dataclass
 class OfGraphs:
     """A task whose models hold half of what they remember in the edges that they stand on, as graph models do."""
 
