@@ -102,7 +102,7 @@ def _part_note(preset: Preset) -> list[str]:
 
 def short(row: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what the short table is made of, figures to six digits: all of them stand in the numbers file."""
-    figures = {name.removesuffix(" / retrained") for name in COLUMNS}
+    figures = [name.removesuffix(" / retrained") for name in COLUMNS]  # in one order, so that the same figures make the same file
     kept = {name: f"{row[name]:.6g}" for name in figures if row.get(name) is not None}
     names = {name: row[name] for name in ("model", "operator", "request", "seed", "split") if name in row}
     return names | {"title": titled(row)} | {name: float(value) for name, value in kept.items()}
