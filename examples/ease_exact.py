@@ -12,15 +12,15 @@ import time
 from made_up import tastes  # beside this file
 
 from r2u_rec.data import load_dataset
-from r2u_rec.recsys.ease import Ease
+from r2u_rec.recsys.closed_form.ease import Ease
 
 
 def main(toy: bool) -> None:
     log = tastes() if toy else load_dataset("ml-100k")
     method = Ease(reg=250.0)
     fitted = method.fit(None, log, seed=0)
-    asking = range(25)  # together: two versions that differ by one user give that user's history away
-    ids = log.ids_of_users(asking)
+    requesting_users = range(25)  # together: two versions that differ by one user give that user's history away
+    ids = log.ids_of_users(requesting_users)
 
     begun = time.perf_counter()
     erased = method.forget(None, fitted, ids, seed=0)
@@ -29,7 +29,7 @@ def main(toy: bool) -> None:
 
     moved = float((erased.model.weights - fitted.model.weights).abs().max())
     missed = float((erased.model.weights - again.model.weights).abs().max())
-    print(f"{len(asking)} users with {len(ids)} interactions erased in {1000 * took:.1f} ms")
+    print(f"{len(requesting_users)} users with {len(ids)} interactions erased in {1000 * took:.1f} ms")
     print(f"largest change of a weight by the erasure     {moved:.1e}")
     print(f"largest difference from a fit without them    {missed:.1e}")
 

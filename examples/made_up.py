@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.read import read_log
+from r2u_rec.data.reading.read import read_log
 
 
 def tastes(n_users: int = 240, n_items: int = 80, per_user: int = 20, seed: int = 0) -> InteractionLog:

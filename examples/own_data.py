@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.read import read_log
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.recommend import recommend
+from r2u_rec.data.reading.read import read_log
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.serving.recommend import recommend
 
 
 def a_small_shop(folder: Path) -> Path:

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.ids import as_ids, positions_of

@@ -27,15 +27,15 @@ from made_up import tastes  # beside this file
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data import random_per_user
-from r2u_rec.erasure import Policy, Stream, Watch, calibrated, calibrated_training, draw_requests, simulate, users_who_asked
 from r2u_rec.evaluate.snapshots import model_leak
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
-from r2u_rec.report.simulation import Simulation
-from r2u_rec.report.simulation_advice import recommend
-from r2u_rec.report.simulation_page import write_simulation_page
-from r2u_rec.report.simulation_table import print_choose_table
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
+from r2u_rec.report.simulation.advice import recommend
+from r2u_rec.report.simulation.page import write_simulation_page
+from r2u_rec.report.simulation.results import Simulation
+from r2u_rec.report.simulation.table import print_choose_table
+from r2u_rec.simulation import Policy, Stream, StreamEvaluator, calibrated, calibrated_training, draw_requests, simulate, users_who_asked
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
 
@@ -113,7 +113,7 @@ for model, (task, methods, policies) in candidates.items():
 
     stayers = np.setdiff1d(np.flatnonzero(log.user_counts), users_who_asked(stream, log, end))
     seen, test = train.matrix() + parts.validation.matrix(), parts.test.matrix()
-    watch = Watch(
+    watch = StreamEvaluator(
         train, holdout=holdout, stayers=stayers, seen=seen, test=test, references=retrained, remembered=initial.model, n_halves=1, seed=0
     )
 

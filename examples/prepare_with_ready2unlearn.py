@@ -11,16 +11,16 @@ import argparse
 import numpy as np
 from made_up import tastes  # beside this file
 
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data import load_dataset
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 from r2u_rec.revocability import engagement
-from r2u_rec.revocability.policies import top_share
+from r2u_rec.revocability.governance.policies import top_share
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.mean_loss import mean_loss
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -44,14 +44,14 @@ def main(toy: bool) -> None:
     )  # fmt: skip
     split = Split(forget, np.setdiff1d(log.ids, forget), forget[:0])
     arms = {"standard": standard, "Ready2Unlearn": Ready2Unlearn(split, simulated)}
-    leaving = log.ids_of_users(np.random.default_rng(1).choice(revocable, size=len(revocable) // 5, replace=False))
-    staying = np.setdiff1d(log.ids, leaving)
+    forget_users = log.ids_of_users(np.random.default_rng(1).choice(revocable, size=len(revocable) // 5, replace=False))
+    staying = np.setdiff1d(log.ids, forget_users)
     unlearner = GradientAscent(steps=60, lr=0.02, reduction="sum", tables=("item_*",), target="chance")
     print("mean loss in nats, log 2 = .693 is chance; ascent stops once the leaving interactions are there")
     for name, step in arms.items():
         method = PostHoc(GradientTrainer(training, lambda records, step=step: step), unlearner)
         fitted = method.fit(task, log, seed=0)
-        after = method.forget(task, fitted, leaving, seed=0)
+        after = method.forget(task, fitted, forget_users, seed=0)
         before, kept = (mean_loss(task, now.model, log, staying, seed=0) for now in (fitted, after))
         print(f"{name:<14} staying: {before:.3f} before, {kept:.3f} after")
     print("A loss proves no forgetting: see train_forget_prove.py for the measurement beside retrained models.")

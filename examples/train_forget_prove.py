@@ -15,9 +15,9 @@ from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data import load_dataset, random_per_user
 from r2u_rec.evaluate.imprint import FoldInProbe
-from r2u_rec.evaluate.proof import Prover
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.evaluate.proof import ForgettingEvaluator
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 
@@ -28,18 +28,18 @@ def main(toy: bool) -> None:
     method = PostHoc(trainer := GradientTrainer(training), BlockNewton(length=1.0, n_draws=32))
 
     # Who asks, and as many who are never trained on: whom an attacker must tell them from.
-    able = np.flatnonzero(log.user_counts >= 8)
-    asking, never = np.random.default_rng(0).choice(able, size=(2, 40 if toy else 90), replace=False)
+    eligible_users = np.flatnonzero(log.user_counts >= 8)
+    requesting_users, never = np.random.default_rng(0).choice(eligible_users, size=(2, 40 if toy else 90), replace=False)
     records = log.drop(log.ids_of_users(never))
-    leaving = records.ids_of_users(asking)
+    forget_users = records.ids_of_users(requesting_users)
 
     fitted = method.fit(task, records, seed=0)
-    forgotten = method.forget(task, fitted, leaving, seed=0)
-    references = [trainer.train(task, records.drop(leaving), seed=seed) for seed in (1, 2, 3)]
-    before, untrained = (FoldInProbe(log, users, seed=0) for users in (asking, never))
-    prover = Prover(references, before, untrained, remembered=fitted.model)  # refuses if it cannot see what is remembered
+    forgotten = method.forget(task, fitted, forget_users, seed=0)
+    references = [trainer.train(task, records.drop(forget_users), seed=seed) for seed in (1, 2, 3)]
+    before, untrained = (FoldInProbe(log, users, seed=0) for users in (requesting_users, never))
+    prover = ForgettingEvaluator(references, before, untrained, remembered=fitted.model)  # refuses if it cannot see what is remembered
 
-    print(f"{len(asking)} users with {len(leaving)} interactions leave; an AUC of .5 means nothing to tell")
+    print(f"{len(requesting_users)} users with {len(forget_users)} interactions leave; an AUC of .5 means nothing to tell")
     print(f"only their rows deleted   AUC {prover.evidence.remembered.auc:.3f}")
     found = prover.judge(forgotten.model)
     print(f"Newton step (approximate) AUC {found.auc:.3f} +- {found.auc_se:.3f}, adaptive attacker {found.adaptive_auc:.3f}")

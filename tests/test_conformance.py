@@ -19,7 +19,7 @@ from held import content, leaves
 from roster import LOG, N_ITEMS, N_USERS, Locked
 
 from r2u_rec.errors import UnknownRecordError
-from r2u_rec.recsys.propagation import normalised_adjacency
+from r2u_rec.recsys.models.propagation import normalised_adjacency
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 ROSTERS = [roster, *(import_module(path.stem) for path in sorted((Path(__file__).parent / "conformance").glob("roster_*.py")))]

@@ -16,8 +16,10 @@ def test_the_wheel_holds_cards_presets_templates_and_every_module(checkout, tmp_
     held = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"r2u_rec/datasets/{path.name}" for path in (checkout / "datasets").iterdir()}
     wanted |= {str(path.relative_to(checkout)) for path in (checkout / "r2u_rec").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    bench = checkout / "benchmarks"
+    wanted |= {str(path.relative_to(bench)) for path in bench.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert wanted <= held
-    assert {name.split("/")[0] for name in held if ".dist-info" not in name} == {"r2u_rec"}
+    assert {name.split("/")[0] for name in held if ".dist-info" not in name} == {"r2u_rec", "r2u_bench"}
 
 
 def test_every_constraint_is_an_exact_version_that_any_index_can_serve(checkout):

@@ -63,7 +63,7 @@ def misunderstood(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatc
     def stop(*_: object, **__: object) -> None:
         raise Parsed
 
-    for runs in ("r2u_rec.paper.bench.run_bench", "r2u_rec.rivals.bench.run_rivals", "r2u_rec.rivals.numbers.check_numbers"):
+    for runs in ("r2u_bench.paper.bench.run_bench", "r2u_bench.rivals.bench.run_rivals", "r2u_bench.rivals.numbers.check_numbers"):
         monkeypatch.setattr(runs, stop)
     if verb in VERBS and hasattr(module := import_module(f"r2u_rec.cli.verb_{verb}"), "settings_of"):
         monkeypatch.setattr(module, "settings_of", stop)
@@ -84,7 +84,7 @@ def unknown_names(block: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_table_follows_from_its_results(page):
-    assert differences(page.read_text(), CHECKOUT / "benchmarks" / "results") == []
+    assert differences(page.read_text(), CHECKOUT / "benchmarks" / "r2u_bench" / "results") == []
 
 
 @pytest.mark.parametrize("words", [words for page in PAGES for words in commands(page.read_text())], ids=" ".join)

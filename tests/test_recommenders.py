@@ -20,8 +20,8 @@ from roster import LOG, N_ITEMS, N_USERS  # in the folder beside this file
 from scipy import sparse
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.recsys.popularity import Popularity
-from r2u_rec.recsys.recommend import recommend
+from r2u_rec.recsys.serving.popularity import Popularity
+from r2u_rec.recsys.serving.recommend import recommend
 
 PARTS = [import_module(path.stem) for path in sorted((Path(__file__).parent / "conformance").glob("models_*.py"))]
 MODELS = {name: build for part in PARTS for name, build in part.MODELS.items()}
@@ -134,8 +134,8 @@ def test_who_is_unknown_is_answered_by_popularity(name):
 
 @personal
 def test_a_stranger_is_known_by_the_colour_of_the_history(name):
-    strangers = histories([0, 2, 4, 8], [1, 5, 9, 15], [2, 6, 12], [3, 7, 9, 11, 13])
-    assert right_colour(fitted(name).model.fold_in(strangers), strangers, [0, 1, 0, 1]) >= 0.85
+    unknown_users = histories([0, 2, 4, 8], [1, 5, 9, 15], [2, 6, 12], [3, 7, 9, 11, 13])
+    assert right_colour(fitted(name).model.fold_in(unknown_users), unknown_users, [0, 1, 0, 1]) >= 0.85
 
 
 @every

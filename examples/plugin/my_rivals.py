@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.systems.registry import MethodSpec, Recipe, Recommender, System
 
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
-from r2u_rec.rivals.case import Case
-from r2u_rec.rivals.registry import Built, Recipe, Recommender, System
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 
@@ -37,9 +37,9 @@ class TowardsTheMean:
         rows += weight[:, None] * (rows.mean(0) - rows)
 
 
-def build_system(case: Case, options: Mapping[str, Any]) -> Built:
+def build_system(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
     """Returns the method: standard training, then the edit, carried as far as the benchmark's canaries say."""
-    return Built(PostHoc(case.trainer(), case.scaled(TowardsTheMean(options["share"]))))
+    return MethodSpec(PostHoc(case.trainer(), case.scaled(TowardsTheMean(options["share"]))))
 
 
 def build_recipe(settings: Mapping[str, Any]) -> Recipe:

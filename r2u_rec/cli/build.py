@@ -14,29 +14,29 @@ from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.model_settings import CLOSED_FORMS, FORGETS_BY, LOSSES, ModelSettings
 from r2u_rec.cli.policy_words import weights_of
 from r2u_rec.cli.settings import PrepareSettings, Settings, TrainingSettings
-from r2u_rec.core.adaptive import Adaptive
-from r2u_rec.core.clipping import clipped
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.adaptive import Adaptive
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.privacy.clipping import clipped
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.step import Step
 from r2u_rec.core.strategies import isolated, phased, reweighted, standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import History, Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
-from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
-from r2u_rec.recsys.autoencoder import autoencoder
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.history_task import HistoryTask
-from r2u_rec.recsys.item_knn import ItemKnn
-from r2u_rec.recsys.noisy import noisy
-from r2u_rec.recsys.private_tables import private_tables
-from r2u_rec.recsys.sasrec import sasrec
-from r2u_rec.recsys.sequence_task import SequenceTask
-from r2u_rec.recsys.sharding import ByUser, served
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization, neumf
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.closed_form.item_knn import ItemKnn
+from r2u_rec.recsys.models.autoencoder import autoencoder
+from r2u_rec.recsys.models.sasrec import sasrec
+from r2u_rec.recsys.sharded.sharding import ByUser, served
+from r2u_rec.recsys.tasks.history import HistoryTask
+from r2u_rec.recsys.tasks.noisy import noisy
+from r2u_rec.recsys.tasks.private_tables import private_tables
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization, neumf
+from r2u_rec.recsys.tasks.sequence import SequenceTask
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
@@ -249,17 +249,17 @@ def canary_rule(s: Settings, cohorts: Cohorts, setting: Literal["length", "targe
         SettingsError: no users were kept out of training to compare with, or an attack that needs a shadow model has none.
     """
     word = getattr(s.forget, setting)
-    if len(cohorts.strangers) == 0:
+    if len(cohorts.calibration_users) == 0:
         raise SettingsError(
             f"forget.{setting}={word} compares with users kept out of training, and there are none: "
-            f"set revocability.strangers_share above 0, or forget.{setting} to a number"
+            f"set revocability.calibration_share above 0, or forget.{setting} to a number"
         )
-    strangers = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.strangers))
+    calibration_users = cohorts.histories.keep(cohorts.histories.ids_of_users(cohorts.calibration_users))
     evidence = s.forget.evidence
     if evidence == "adaptive" and word != "shadow":
         raise SettingsError(
             f"forget.evidence=adaptive holds canaries against a shadow model, and forget.{setting} is {word}: set it to shadow"
         )
     candidates = np.setdiff1d(cohorts.revocable, cohorts.forget)
-    rule = CanaryRule(strangers, candidates, longest=s.forget.longest, seed=s.seed, evidence=EVIDENCE[evidence])
+    rule = CanaryRule(calibration_users, candidates, longest=s.forget.longest, seed=s.seed, evidence=EVIDENCE[evidence])
     return rule if word == "canaries" else ShadowRule(rule, trainer(s, "standard", cohorts.revocable))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from r2u_rec.cli.settings import RevocabilitySettings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.cohorts import matched_halves
-from r2u_rec.revocability.policies import explicit, sampled_by_score, threshold, top_share
-from r2u_rec.revocability.rules import enforced
+from r2u_rec.revocability.governance.matching import matched_halves
+from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share
+from r2u_rec.revocability.governance.rules import enforced
 from r2u_rec.rng import stream
 
 Codes = NDArray[np.int64]
@@ -27,7 +27,7 @@ class Cohorts:
         revocable: whom a model prepares for.
         forget: F, who asks to be forgotten.
         holdout: H, never trained on, drawn like F: who F is told apart from.
-        strangers: never trained on either, kept apart from H to set the length of the Newton step.
+        calibration_users: never trained on either, kept apart from H to set the length of the Newton step.
         histories: the whole training part, everyone included.
     """
 
@@ -35,13 +35,13 @@ class Cohorts:
     revocable: Codes
     forget: Codes
     holdout: Codes
-    strangers: Codes
+    calibration_users: Codes
     histories: InteractionLog
 
     @property
     def records(self) -> InteractionLog:
         """The records of everyone who is trained on."""
-        apart = self.histories.ids_of_users(np.concatenate([self.holdout, self.strangers]))
+        apart = self.histories.ids_of_users(np.concatenate([self.holdout, self.calibration_users]))
         return self.histories.drop(apart) if len(apart) else self.histories
 
 
@@ -68,7 +68,7 @@ def draw_cohorts(log: InteractionLog, scores: NDArray[np.float64], r: Revocabili
         SettingsError: a share is out of range.
         DataError: too few revocable users for the groups asked for.
     """
-    for name in ("request_share", "strangers_share"):
+    for name in ("request_share", "calibration_share"):
         if not 0 <= getattr(r, name) < 1:
             raise SettingsError(f"revocability.{name} must lie in [0, 1), got {getattr(r, name)}")
     revocable = revocable_users(log, scores, r, seed=seed)
@@ -78,11 +78,11 @@ def draw_cohorts(log: InteractionLog, scores: NDArray[np.float64], r: Revocabili
     alike = np.stack([scores, np.log(np.maximum(log.user_counts, 1))], axis=1)
     forget, holdout = matched_halves(revocable, np.nan_to_num(alike[revocable]), n, rng=rng)
     left = np.setdiff1d(revocable, np.concatenate([forget, holdout]))
-    wanted = round(r.strangers_share * n_users)
+    wanted = round(r.calibration_share * n_users)
     if wanted > len(left):
         raise SettingsError(
-            f"revocability.strangers_share={r.strangers_share} asks for {wanted} of the {len(left)} revocable users that are left: "
+            f"revocability.calibration_share={r.calibration_share} asks for {wanted} of the {len(left)} revocable users that are left: "
             "lower it, request_share, or raise share"
         )
-    strangers = np.sort(rng.choice(left, size=wanted, replace=False))
-    return Cohorts(scores, revocable, forget, holdout if r.holdout else holdout[:0], strangers, log)
+    calibration_users = np.sort(rng.choice(left, size=wanted, replace=False))
+    return Cohorts(scores, revocable, forget, holdout if r.holdout else holdout[:0], calibration_users, log)

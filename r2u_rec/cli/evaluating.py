@@ -12,16 +12,16 @@ from r2u_rec.cli import build, sources
 from r2u_rec.cli.cohorts import draw_cohorts
 from r2u_rec.cli.notes import figures
 from r2u_rec.cli.settings import Settings
-from r2u_rec.cli.store import load_fitted, read_manifest
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
 from r2u_rec.errors import DataError, EvidenceError
 from r2u_rec.evaluate.groups import coverage, item_group_metrics, popular_items
 from r2u_rec.evaluate.imprint import FoldInProbe
-from r2u_rec.evaluate.proof import Prover
+from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.evaluate.ranking import rank, ranking_metrics
-from r2u_rec.recsys.popularity import Popularity
+from r2u_rec.recsys.serving.popularity import Popularity
+from r2u_rec.storage.fitted import load_fitted, read_manifest
 
 
 def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, references: Sequence[Path] = ()) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     forget = np.flatnonzero((released.records.user_counts > 0) & (fitted.records.user_counts == 0))
     holdout = draw_cohorts(train, sources.scores(train, s.revocability, seed=s.seed), s.revocability, seed=s.seed).holdout
     probes = [FoldInProbe(train, users, n_halves=s.evaluate.n_halves, seed=s.seed) for users in (forget, holdout)]
-    prover = Prover(
+    prover = ForgettingEvaluator(
         [r.model for r in retrained],
         *probes,
         remembered=_only_deleted(s, released, fitted.records),

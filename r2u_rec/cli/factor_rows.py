@@ -15,9 +15,9 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.training import History
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.groups import halves_by_activity
-from r2u_rec.evaluate.proof import Prover
+from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.evaluate.ranking import RankingResult
-from r2u_rec.recsys.popularity import Popularity
+from r2u_rec.recsys.serving.popularity import Popularity
 
 REFERENCE_SEEDS = 1000
 """Seeds of the references start this far above the run's own."""
@@ -26,12 +26,12 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Court:
+class EvaluationContext:
     """Everything that an outcome is held against."""
 
     study: Study
     task: Any
-    prover: Prover
+    prover: ForgettingEvaluator
     references: Sequence[RankingResult]
     notes: Notes
 
@@ -51,10 +51,12 @@ def factor_rows(study: Study, notes: Notes, say: Say) -> None:
     say("self-test of the evaluator")
     forget, holdout = study.probes()
     remembered = _only_deleted(study, task, trained[s.evaluate.arms[0]])
-    prover = Prover([m for m, _ in references], forget, holdout, remembered=remembered, popularity=Popularity.of(study.left), seed=s.seed)
+    prover = ForgettingEvaluator(
+        [m for m, _ in references], forget, holdout, remembered=remembered, popularity=Popularity.of(study.left), seed=s.seed
+    )
     for row, verdict in zip(notes.rows, prover.evidence.references, strict=True):
         row.update(figures(verdict))
-    court = Court(study, task, prover, [quality for _, quality in references], notes)
+    court = EvaluationContext(study, task, prover, [quality for _, quality in references], notes)
     for arm, model in trained.items():
         deleted = _only_deleted(study, task, model)
         before = _judge(court, arm, "none", deleted, {})
@@ -101,7 +103,7 @@ def _only_deleted(study: Study, task: Any, model: Any) -> Any:
     return deleted
 
 
-def _forget(court: Court, arm: str, operator: str, model: Any, before: RankingResult) -> None:
+def _forget(court: EvaluationContext, arm: str, operator: str, model: Any, before: RankingResult) -> None:
     study, method = court.study, f"{arm}: {operator}"
     s = study.settings
     outcome = OPERATORS[operator](study, court.task, Fitted(model, study.records), court.prover)
@@ -117,7 +119,7 @@ def _forget(court: Court, arm: str, operator: str, model: Any, before: RankingRe
         court.notes.groups.append({"method": method, "group": group, "n_users": len(users), "seed": s.seed, **values})
 
 
-def _judge(court: Court, arm: str, operator: str, model: Any, about: dict[str, Any]) -> RankingResult:
+def _judge(court: EvaluationContext, arm: str, operator: str, model: Any, about: dict[str, Any]) -> RankingResult:
     """Notes the row of an outcome and returns its ranking quality."""
     s = court.study.settings
     quality = court.study.quality(model)

@@ -16,8 +16,8 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError
 from r2u_rec.ids import Ids
-from r2u_rec.revocability.policies import explicit
-from r2u_rec.unlearn.block_newton import NewtonMemory
+from r2u_rec.revocability.governance.policies import explicit
+from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 from r2u_rec.unlearn.sharded import ShardedMemory
 
@@ -74,7 +74,7 @@ def refuse_small_batch(records: InteractionLog, ids: Ids, smallest: int) -> None
     """Raises SettingsError when fewer than `smallest` users stand behind the records `ids` that are to be forgotten.
 
     It holds for every operator: what a model loses between two versions tells what was erased, by retraining and by an exact
-    closed form too (benchmarks/two_snapshots.py). Whole users and single interactions count alike.
+    closed form too (benchmarks/r2u_bench/studies/two_snapshots.py). Whole users and single interactions count alike.
     """
     if smallest < 1:
         raise SettingsError(f"forget.smallest_batch must be >= 1, got {smallest}")
@@ -96,11 +96,11 @@ def ids_of_people(records: InteractionLog, keys: Sequence[str], r: RevocabilityS
     try:
         return records.ids_of_users(explicit(records, keys))
     except DataError as error:
-        if not r.holdout and r.strangers_share == 0:
+        if not r.holdout and r.calibration_share == 0:
             raise
         raise DataError(
             f"{error}; if they are right, they were erased before, or training kept their owners out (revocability.holdout, "
-            "strangers_share): the run holds nothing of them, leave those keys out of the request"
+            "calibration_share): the run holds nothing of them, leave those keys out of the request"
         ) from error
 
 

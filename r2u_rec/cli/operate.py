@@ -12,8 +12,8 @@ from r2u_rec.cli import build
 from r2u_rec.cli.study import Study
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.evaluate.cost import measured
-from r2u_rec.evaluate.proof import Prover
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.evaluate.proof import ForgettingEvaluator
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 CURVE_SHARES = (0.25, 0.5, 0.75)
@@ -35,7 +35,7 @@ class Outcome:
     about: dict[str, Any]
 
 
-def newton(study: Study, task: Any, fitted: Fitted, prover: Prover) -> Outcome:
+def newton(study: Study, task: Any, fitted: Fitted, prover: ForgettingEvaluator) -> Outcome:
     """Returns the outcome of the down-dated block Newton step; its curve shows parts of the step."""
     s = study.settings
     unlearner = build.unlearner(s, "newton", study.cohorts)
@@ -52,7 +52,7 @@ def newton(study: Study, task: Any, fitted: Fitted, prover: Prover) -> Outcome:
     return Outcome(after.model, cost.seconds, curve, {"length": memory.length, "keeping_seconds": preparing.seconds})
 
 
-def ascent(study: Study, task: Any, fitted: Fitted, prover: Prover) -> Outcome:
+def ascent(study: Study, task: Any, fitted: Fitted, prover: ForgettingEvaluator) -> Outcome:
     """Returns the outcome of gradient ascent, stopped where the imprint is down to `evaluate.stop_auc`.
 
     That stop is judged with the retrained references, which a deployment does not have: it puts methods side by side at
@@ -76,7 +76,7 @@ def ascent(study: Study, task: Any, fitted: Fitted, prover: Prover) -> Outcome:
     return Outcome(after.model, cost.seconds - watching, curve, {"steps": curve[-1]["step"]})
 
 
-OPERATORS: Mapping[str, Callable[[Study, Any, Fitted, Prover], Outcome]] = {"newton": newton, "ascent": ascent}
+OPERATORS: Mapping[str, Callable[[Study, Any, Fitted, ForgettingEvaluator], Outcome]] = {"newton": newton, "ascent": ascent}
 """What edits a trained model, by the name in `evaluate.operators`."""
 
 
@@ -86,6 +86,6 @@ def _deleted(study: Study, task: Any, model: Any) -> Any:
     return copied
 
 
-def _point(study: Study, prover: Prover, step: float, model: Any) -> dict[str, Any]:
+def _point(study: Study, prover: ForgettingEvaluator, step: float, model: Any) -> dict[str, Any]:
     """Returns one point of the forgetting curve."""
     return {"step": step, "auc": prover.judge(model).auc, "retained": study.quality(model).mean()[study.quality_name]}

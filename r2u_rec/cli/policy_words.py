@@ -7,9 +7,9 @@ import types
 from dataclasses import fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from r2u_rec.erasure.cost_model import OperatorCost
-from r2u_rec.erasure.policies import Policy
 from r2u_rec.errors import SettingsError
+from r2u_rec.simulation.cost_model import OperatorCost
+from r2u_rec.simulation.policies import Policy
 
 NEVER = "never"
 OPERATORS = (NEVER, "retrain", "newton", "ascent", "exact", "sharded", "auto")

@@ -14,15 +14,15 @@ from r2u_rec.cli.policy_words import weights_of
 from r2u_rec.cli.settings import Settings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
-from r2u_rec.erasure.arrivals import Incident, draw_requests
-from r2u_rec.erasure.population import draw_arrivals, draw_returns
-from r2u_rec.erasure.replay import read_requests
-from r2u_rec.erasure.requests import Request, ids_of
-from r2u_rec.erasure.stream import Stream
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.policies import sampled_by_score
-from r2u_rec.revocability.ranks import rank_shares
+from r2u_rec.revocability.governance.policies import sampled_by_score
+from r2u_rec.revocability.scorers.ranks import rank_shares
 from r2u_rec.rng import stream as random_stream
+from r2u_rec.simulation.arrivals import Incident, draw_requests
+from r2u_rec.simulation.population import draw_arrivals, draw_returns
+from r2u_rec.simulation.replay import read_requests
+from r2u_rec.simulation.requests import Request, ids_of
+from r2u_rec.simulation.stream import Stream
 
 MIN_HISTORY = 4
 """Interactions without which an imprint cannot be measured."""
@@ -35,7 +35,7 @@ class Scenario:
     Attributes:
         parts: training, validation and test part of the data.
         log: the records that the service will ever know: the training part without those of the users kept out.
-        cohorts: whom a model prepares for (`revocable`), who is never trained on (`holdout`, `strangers`), and who asks to be
+        cohorts: whom a model prepares for (`revocable`), who is never trained on (`holdout`, `calibration_users`), and who asks to be
             erased as a whole (`forget`).
         stayers: users with test interactions who are there from the start and never ask, at most `quality_users` of them: by them
             quality is measured.
@@ -87,8 +87,8 @@ def scenario_of(s: Settings, seed: int) -> Scenario:
         given = read_requests(m.requests_file, train, time_unit=m.requests_time_unit)
         named = train.user_keys.codes([request.user for request in given if request.user is not None])
         hazard[named] = np.nan  # who is known to ask is not kept out
-    holdout, strangers = _kept_out(s, train, hazard, seed)
-    apart = np.concatenate([holdout, strangers])
+    holdout, calibration_users = _kept_out(s, train, hazard, seed)
+    apart = np.concatenate([holdout, calibration_users])
     log = train.keep(np.setdiff1d(train.ids, train.ids_of_users(apart), assume_unique=True))
     arrivals = draw_arrivals(log, start=start, end=end, newcomer_share=m.newcomers_share, later_share=m.later_share, seed=seed)
     incidents = _incidents(s, start) if given is None else ()
@@ -107,14 +107,14 @@ def scenario_of(s: Settings, seed: int) -> Scenario:
     returns = draw_returns(requests, log, end=end, probability=m.return_share, mean_days=m.return_days, seed=seed)
     stream = Stream(start, end, requests, arrivals.times, arrivals.ids, returns)
     asked = np.unique([code for request in requests if request.user is not None and (code := log.user_keys.code(request.user)) is not None])
-    leaving = np.unique([log.user_keys.code(request.user) for request in requests if request.kind == "user"]).astype(np.int64)
+    forget_users = np.unique([log.user_keys.code(request.user) for request in requests if request.kind == "user"]).astype(np.int64)
     revocable = np.setdiff1d(revocable_users(train, scores, s.revocability, seed=seed), apart)
     there = np.flatnonzero(np.bincount(log.user[log.positions(stream.known(log, start))], minlength=log.n_users))
     stayers = np.setdiff1d(np.intersect1d(there, np.flatnonzero(parts.test.user_counts > 0)), asked)
     if m.quality_users < 1:
         raise SettingsError(f"simulate.quality_users must be at least 1, got {m.quality_users}")
     stayers = np.sort(random_stream(seed, "quality users").permutation(stayers)[: m.quality_users])
-    return Scenario(parts, log, Cohorts(scores, revocable, leaving, holdout, strangers, train), stayers, stream, incidents)
+    return Scenario(parts, log, Cohorts(scores, revocable, forget_users, holdout, calibration_users, train), stayers, stream, incidents)
 
 
 def span(s: Settings) -> tuple[int, int]:
@@ -150,16 +150,16 @@ def _kept_out(s: Settings, train: InteractionLog, hazard: NDArray[np.float64], s
     sizes = {}
     for name, share in (
         ("simulate.holdout_share", s.simulate.holdout_share),
-        ("revocability.strangers_share", s.revocability.strangers_share),
+        ("revocability.calibration_share", s.revocability.calibration_share),
     ):
         if not 0 <= share < 0.5:
             raise SettingsError(f"{name} must lie in [0, .5), got {share}")
         sizes[name] = round(share * n_users)
-    able = np.where(train.user_counts >= MIN_HISTORY, hazard, np.nan)
+    eligible_users = np.where(train.user_counts >= MIN_HISTORY, hazard, np.nan)
     n = sum(sizes.values())
     if n == 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    drawn = random_stream(seed, "kept out, order").permutation(sampled_by_score(able, random_stream(seed, "kept out"), n=n))
+    drawn = random_stream(seed, "kept out, order").permutation(sampled_by_score(eligible_users, random_stream(seed, "kept out"), n=n))
     first = sizes["simulate.holdout_share"]
     return np.sort(drawn[:first]), np.sort(drawn[first:])
 

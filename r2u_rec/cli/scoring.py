@@ -15,19 +15,19 @@ from r2u_rec.cli.cohorts import revocable_users
 from r2u_rec.cli.settings import RevocabilitySettings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.blend import WEIGHTS, blend_columns
-from r2u_rec.revocability.erasures import NEVER, Erasures, read_erasures
-from r2u_rec.revocability.features import FeatureSettings, features
-from r2u_rec.revocability.history import times_of
-from r2u_rec.revocability.names import scorer
-from r2u_rec.revocability.ranks import rank_shares
-from r2u_rec.revocability.registry import REGISTRY, Scorer
-from r2u_rec.revocability.rule_text import parse_rules
-from r2u_rec.revocability.rules import Ruled, apply_rules
+from r2u_rec.revocability.featurize.history import times_of
+from r2u_rec.revocability.featurize.table import FeatureSettings, features
+from r2u_rec.revocability.governance.rule_text import parse_rules
+from r2u_rec.revocability.governance.rules import Ruled, apply_rules
+from r2u_rec.revocability.learned.erasures import NEVER, Erasures, read_erasures
+from r2u_rec.revocability.scorers.blend import WEIGHTS, blend_columns
+from r2u_rec.revocability.scorers.names import scorer
+from r2u_rec.revocability.scorers.ranks import rank_shares
+from r2u_rec.revocability.scorers.registry import REGISTRY, Scorer
 
 if TYPE_CHECKING:
-    from r2u_rec.revocability.labels import Rows
-    from r2u_rec.revocability.learned import Learned
+    from r2u_rec.revocability.learned.labels import Rows
+    from r2u_rec.revocability.learned.scorer import Learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +149,8 @@ def _weights(r: RevocabilitySettings) -> Mapping[str, float]:
 
 
 def _learned(log: InteractionLog, r: RevocabilitySettings, erasures: Erasures | None, seed: int) -> Scored:
-    from r2u_rec.revocability.labels import rows_at
-    from r2u_rec.revocability.learned import LEARNED, LearnedSettings, learn, timed
+    from r2u_rec.revocability.learned.labels import rows_at
+    from r2u_rec.revocability.learned.scorer import LEARNED, LearnedSettings, learn, timed
 
     if erasures is None:
         raise SettingsError("revocability.scorer=learned needs revocability.erasures: name a CSV or Parquet file of user_key and time")

@@ -133,7 +133,7 @@ class RevocabilitySettings:
     users: tuple[str, ...] = setting((), "explicit: keys of the revocable users")
     request_share: float = setting(0.1, "run: share of all users that are erased, drawn from the revocable ones")
     holdout: bool = setting(True, "keep as many users, matched with the erased ones, out of all training, to compare with")
-    strangers_share: float = setting(0.05, "share of all users kept out of training to set the length of the Newton step")
+    calibration_share: float = setting(0.05, "share of all users kept out of training to set the length of the Newton step")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.model_settings import CLOSED_FORMS, FORGETS_BY
 from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Method
-from r2u_rec.erasure.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
 from r2u_rec.errors import SettingsError
+from r2u_rec.simulation.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
 from r2u_rec.unlearn.retrain import Retrain
 
 SHARDED = "sharded"

@@ -15,15 +15,15 @@ from r2u_rec.cli.scenario import checkpoints_of, scenario_of, span
 from r2u_rec.cli.settings import SETTINGS_FILE, Settings, write_settings
 from r2u_rec.cli.simulated_methods import starts
 from r2u_rec.cli.simulation_trials import settings_text
-from r2u_rec.erasure.outcome import BATCHES, CHECKPOINTS, REQUESTS
-from r2u_rec.erasure.policies import NONE, RETRAIN, Policy
-from r2u_rec.erasure.stream import Stream, write_stream
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.paper.progress import TrialProgress
-from r2u_rec.paper.runner import Failure, run_trials
-from r2u_rec.paper.trials import Trial, described, distinct, read_trial
-from r2u_rec.report.simulation import Simulation, save_simulation
-from r2u_rec.report.simulation_page import write_simulation_page
+from r2u_rec.report.simulation.page import write_simulation_page
+from r2u_rec.report.simulation.results import Simulation, save_simulation
+from r2u_rec.simulation.outcome import BATCHES, CHECKPOINTS, REQUESTS
+from r2u_rec.simulation.policies import NONE, RETRAIN, Policy
+from r2u_rec.simulation.stream import Stream, write_stream
+from r2u_rec.trials.progress import TrialProgress
+from r2u_rec.trials.runner import Failure, run_trials
+from r2u_rec.trials.store import Trial, described, distinct, read_trial
 
 KIND = "r2u_rec.cli.simulation_trials:{}@1"
 PAGE_FILE = "simulation.html"

@@ -17,19 +17,19 @@ from r2u_rec.cli.policy_words import cost_of, policy_of, words_of
 from r2u_rec.cli.scenario import Scenario, checkpoints_of, scenario_of
 from r2u_rec.cli.settings import SECTIONS, Settings
 from r2u_rec.cli.simulated_methods import BY_RULE, SHARDED, methods_of, operators_of, retraining, start_name
-from r2u_rec.cli.store import load_fitted, save_fitted
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.erasure.calibration import calibrated
-from r2u_rec.erasure.cost_model import OperatorCost
-from r2u_rec.erasure.outcome import BatchEvent, Moment
-from r2u_rec.erasure.policies import RETRAIN, Policy
-from r2u_rec.erasure.simulator import simulate
-from r2u_rec.erasure.watch import Watch, users_who_asked
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.snapshots import model_leak
-from r2u_rec.unlearn.block_newton import NewtonMemory
+from r2u_rec.simulation.calibration import calibrated
+from r2u_rec.simulation.cost_model import OperatorCost
+from r2u_rec.simulation.outcome import BatchEvent, CheckpointState
+from r2u_rec.simulation.policies import RETRAIN, Policy
+from r2u_rec.simulation.simulator import simulate
+from r2u_rec.simulation.watch import StreamEvaluator, users_who_asked
+from r2u_rec.storage.fitted import load_fitted, save_fitted
+from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 
 Spec = Mapping[str, Any]
@@ -130,7 +130,7 @@ class Judge:
         self.times = checkpoints_of(s, scenario.stream)
         parts, start = scenario.parts, scenario.start_records
         told = parts.train.keep(np.union1d(start.ids, parts.train.ids_of_users(scenario.cohorts.holdout)))
-        self._watch = Watch(
+        self._watch = StreamEvaluator(
             told,
             holdout=scenario.cohorts.holdout,
             stayers=scenario.stayers,
@@ -143,7 +143,7 @@ class Judge:
             seed=int(spec["seed"]),
         )
 
-    def observe(self, moment: Moment) -> dict[str, Any]:
+    def observe(self, moment: CheckpointState) -> dict[str, Any]:
         """Returns the figures of a checkpoint."""
         asked = users_who_asked(self._scenario.stream, self._scenario.log, moment.time)
         return self._watch.judge(moment.fitted.model, time=moment.time, received_users=asked)

@@ -1,62 +1,51 @@
-"""r2u bench: the benchmark scripts of a checkout, the experiments of the paper, and the benchmark of rivals."""
+"""r2u bench: the experiments of every installed package that names them, our own among them."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from importlib.metadata import EntryPoint, entry_points
 
-import r2u_rec
 from r2u_rec.cli.parse import UsageError, nearest
 from r2u_rec.errors import SettingsError
 
-PAPER, RIVALS = "paper", "rivals"
-"""No scripts: they work without a checkout."""
+GROUP = "r2u_rec.benchmarks"
+"""Entry points of benchmarks: name = "module:function", a function of the arguments after the name that returns an exit status or None."""
 
 
 def run(argv: Sequence[str]) -> int:
-    """Lists the benchmarks, or runs one, or the paper's experiments, with the arguments that follow the name."""
+    """Lists the benchmarks, or runs one with the arguments that follow its name."""
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: r2u bench --list | r2u bench NAME [arguments of the script] | r2u bench paper NAME ... | r2u bench rivals [flags]")
-        print("\nRuns a benchmark of the checkout that r2u_rec is installed from; experiments of the paper (r2u bench paper --help);")
-        print("or every system against every other (r2u bench rivals --help).")
+        print("usage: r2u bench --list | r2u bench NAME [flags]")
+        print("\nRuns an experiment; r2u bench NAME --help shows its flags. `paper` repeats the figures of the paper, `rivals` holds")
+        print("every system against every other, the others are the studies behind the documentation's figures.")
         return 0
-    if argv[0] == PAPER:
-        from r2u_rec.cli import paper
-
-        return paper.run(argv[1:])
-    if argv[0] == RIVALS:
-        from r2u_rec.cli import rivals
-
-        return rivals.run(argv[1:])
-    scripts = benchmarks()
+    there = benchmarks()
     if argv[0] == "--list":
-        for name, path in scripts.items():
-            print(f"{name:<24} {_first_line(path)}")
+        for name, point in there.items():
+            print(f"{name:<24} {_first_line(point)}")
         return 0
-    known = [*scripts, PAPER, RIVALS]
-    if argv[0] not in scripts:
-        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], known)}; there are {', '.join(known)}")
-    return subprocess.run([sys.executable, str(scripts[argv[0]]), *argv[1:]], check=False).returncode
+    if argv[0] not in there:
+        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], there)}; there are {', '.join(there)}")
+    return int(there[argv[0]].load()(list(argv[1:])) or 0)
 
 
-def benchmarks(package: Path | None = None) -> dict[str, Path]:
-    """Returns the benchmark scripts by name; SettingsError when r2u_rec is not installed from a checkout."""
-    checkout = (Path(r2u_rec.__file__).resolve().parent if package is None else package).parent
-    if not (checkout / "pyproject.toml").is_file() or not (checkout / "benchmarks").is_dir():
-        raise SettingsError(
-            "benchmarks are part of a checkout, and this r2u_rec is installed without one: clone the project, then `make install`"
-        )
-    return {path.stem: path for path in sorted((checkout / "benchmarks").glob("*.py")) if path.with_suffix(".yaml").is_file()}
+def benchmarks() -> dict[str, EntryPoint]:
+    """Returns the benchmarks by name; SettingsError when two packages bring one of the same name."""
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if point.name in found:
+            raise SettingsError(f"{point.value} and {found[point.name].value} are both the benchmark {point.name!r}: uninstall one")
+        found[point.name] = point
+    return found
 
 
-def results_folder(package: Path | None = None) -> Path:
-    """Returns the folder of committed results; SettingsError when r2u_rec is not installed from a checkout."""
-    return next(iter(benchmarks(package).values())).parent / "results"
-
-
-def _first_line(path: Path) -> str:
+def _first_line(point: EntryPoint) -> str:
+    """Returns what the module of a benchmark says it measures, without importing it."""
     import ast
+    from importlib.util import find_spec
+    from pathlib import Path
 
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    spec = find_spec(point.module)
+    if spec is None or spec.origin is None:
+        return f"not installed: {point.value}"
+    return (ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or "").partition("\n")[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from r2u_rec.cli.parse import UsageError, bare_parser, parse
 
 if TYPE_CHECKING:
-    from r2u_rec.data.catalogue import Availability
+    from r2u_rec.data.catalogue.names import Availability
 
 
 def run(argv: Sequence[str]) -> int:
@@ -20,7 +20,7 @@ def run(argv: Sequence[str]) -> int:
     if given.name is None and given.fetch:
         raise UsageError("name the data set to fetch: r2u datasets NAME --fetch")
 
-    from r2u_rec.data.catalogue import describe, fetch, list_datasets
+    from r2u_rec.data.catalogue.names import describe, fetch, list_datasets
 
     if given.name is None:
         _print_all(list_datasets())

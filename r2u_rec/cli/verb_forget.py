@@ -32,8 +32,8 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli import build
     from r2u_rec.cli.forgetting import ids_of_pairs, ids_of_people, refuse_small_batch, stored_method
-    from r2u_rec.cli.store import load_fitted, save_fitted, written_whole
     from r2u_rec.evaluate.cost import measured
+    from r2u_rec.storage.fitted import load_fitted, save_fitted, written_whole
 
     fitted = load_fitted(source, s.model)
     records = fitted.records

@@ -17,8 +17,8 @@ def run(argv: Sequence[str]) -> int:
     source, given = parse_with_run(parser, argv)
     keys = keys_of(given.users, given.users_file)
 
-    from r2u_rec.cli.store import load_fitted
-    from r2u_rec.recsys.recommend import recommend
+    from r2u_rec.recsys.serving.recommend import recommend
+    from r2u_rec.storage.fitted import load_fitted
 
     for answer in recommend(load_fitted(source, settings_of(given).model), keys, given.k):
         print(answer.user_key, answer.source, *answer.item_keys, sep="\t")

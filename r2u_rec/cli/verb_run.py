@@ -21,10 +21,10 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli.build import threads
     from r2u_rec.cli.job import run_job
-    from r2u_rec.cli.store import written_whole
     from r2u_rec.report.page import PAGE_FILE, write_page
     from r2u_rec.report.results import save
     from r2u_rec.report.table import print_table
+    from r2u_rec.storage.fitted import written_whole
 
     with threads(s.training.threads), written_whole(out) as part:
         result = run_job(s, out, say=lambda line: print(line, file=sys.stderr, flush=True))

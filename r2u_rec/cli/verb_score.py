@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> int:
     log = sources.read(s.data)
     code = None
     if given.explain is not None:
-        from r2u_rec.revocability.explain import user_code
+        from r2u_rec.revocability.reports.explain import user_code
 
         code = user_code(log, given.explain)  # before anything slow
     found = scoring.scored(log, s.revocability, seed=s.seed)
@@ -123,8 +123,8 @@ def _print_findings(log: InteractionLog, found: Scored) -> None:
 
 def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Settings, code: int) -> None:
     from r2u_rec.cli import scoring
-    from r2u_rec.revocability.explain import explain
-    from r2u_rec.revocability.explanation_text import explanation_text
+    from r2u_rec.revocability.reports.explain import explain
+    from r2u_rec.revocability.reports.explanation_text import explanation_text
 
     table = scoring.parts(log, found, s.revocability, seed=s.seed, every=False)
     effects, interval = scoring.effects(found, code)
@@ -135,16 +135,16 @@ def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int
 
 def _print_fairness(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Settings, columns: list[str]) -> None:
     from r2u_rec.cli import scoring
-    from r2u_rec.revocability.fairness import fairness
-    from r2u_rec.revocability.fairness_table import fairness_text
+    from r2u_rec.revocability.reports.fairness import fairness
+    from r2u_rec.revocability.reports.fairness_table import fairness_text
 
     outcomes = scoring.later_withdrawals(log, found)
     print(fairness_text(fairness(found.ruled.scores, users, log.user_info, columns, outcomes=outcomes, seed=s.seed)))
 
 
 def _print_scorers() -> None:
-    from r2u_rec.revocability.learned import LEARNED
-    from r2u_rec.revocability.registry import REGISTRY
+    from r2u_rec.revocability.learned.scorer import LEARNED
+    from r2u_rec.revocability.scorers.registry import REGISTRY
 
     entries = [*REGISTRY.values(), *([] if LEARNED.name in REGISTRY else [LEARNED])]
     rows = [("scorer", "range", "unit", "needs"), *((e.name, e.range, e.unit, ", ".join(e.needs) or "nothing") for e in entries)]

@@ -26,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli.simulation import PAGE_FILE, run_simulation
     from r2u_rec.report.provenance import machine_kind
-    from r2u_rec.report.simulation_table import print_choose_table
+    from r2u_rec.report.simulation.table import print_choose_table
 
     jobs = int(machine_kind()["cores"]) if given.jobs is None else given.jobs
     simulation, failures = run_simulation(s, out, jobs=jobs)

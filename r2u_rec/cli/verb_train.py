@@ -25,9 +25,9 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli import build, sources
     from r2u_rec.cli.cohorts import draw_cohorts
-    from r2u_rec.cli.store import save_fitted, written_whole
     from r2u_rec.cli.study import stable_quality, stable_users
     from r2u_rec.errors import SettingsError
+    from r2u_rec.storage.fitted import save_fitted, written_whole
 
     with build.threads(s.training.threads), written_whole(out) as part:
         log = sources.read(s.data)
@@ -61,6 +61,8 @@ def run(argv: Sequence[str]) -> int:
     if watched:
         reached = stable_quality(fitted.model, parts, stable, k)
         print(f"validation NDCG@{k} of users who are not revocable: {reached:.4f}")
-    print(f"{len(cohorts.holdout) + len(cohorts.strangers)} users were kept out of training (revocability.holdout, strangers_share)")
+    print(
+        f"{len(cohorts.holdout) + len(cohorts.calibration_users)} users were kept out of training (revocability.holdout, calibration_share)"
+    )
     print(f"run folder: {out}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from r2u_rec.core.running import digest
+from r2u_rec.core.state import digest
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 

@@ -68,7 +68,7 @@ class SharesWork(Protocol):
 
 
 @runtime_checkable
-class Orders(Protocol[R]):
+class HasEpochOrder(Protocol[R]):
     """A task in which some records are computed together, and are cheaper when a pass meets them together."""
 
     def order(self, records: R, *, rng: np.random.Generator) -> Ids:
@@ -86,7 +86,7 @@ class Regularised(Protocol[C]):
 
 
 @runtime_checkable
-class HasChance(Protocol[R]):
+class HasChanceLoss(Protocol[R]):
     """A task that knows the loss of a model that has learned nothing."""
 
     def chance(self, records: R) -> float: ...

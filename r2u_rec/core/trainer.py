@@ -21,7 +21,7 @@ class Trainer(Protocol):
 
 
 @runtime_checkable
-class GoesOn(Protocol):
+class SupportsWarmStart(Protocol):
     """A trainer that can go on from a model it is given, for as many epochs as it is told."""
 
     @property

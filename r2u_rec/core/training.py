@@ -18,9 +18,9 @@ from r2u_rec.core.checkpoint import fingerprint, read_checkpoint, remove_checkpo
 from r2u_rec.core.interrupt import quiet_interrupt
 from r2u_rec.core.parallel import Processes
 from r2u_rec.core.progress import Progress
-from r2u_rec.core.protocols import Orders
+from r2u_rec.core.protocols import HasEpochOrder
 from r2u_rec.core.rowwise import RowwiseAdam
-from r2u_rec.core.running import Position, Running, kind_of
+from r2u_rec.core.state import LoopState, TrainState, kind_of
 from r2u_rec.core.step import Observes, Step, StepInput
 from r2u_rec.core.strategies import standard
 from r2u_rec.errors import DivergenceError, SettingsError
@@ -149,7 +149,7 @@ def fit_(
     processes.same_([*model.parameters(), *model.buffers()])
     average_from = training.epochs - round(training.average_share * training.epochs)
     average = AveragedModel(model) if average_from < training.epochs else None
-    run = Running(model, _optimizer(model, training), average, step, Position())
+    run = TrainState(model, _optimizer(model, training), average, step, LoopState())
     at, mark = run.at, fingerprint(training, seed, records.ids, kind_of(step), processes.size)
     if checkpoint is not None and checkpoint.exists():
         run.load_state_dict(read_checkpoint(checkpoint, mark))
@@ -179,7 +179,7 @@ def fit_(
         while at.epoch < training.epochs and not _out_of_patience(at, training):
             _set_lr(run.optimizer, training, at.epoch)
             rng = stream(seed, "order", at.epoch)
-            order = task.order(records, rng=rng) if isinstance(task, Orders) else rng.permutation(records.ids)
+            order = task.order(records, rng=rng) if isinstance(task, HasEpochOrder) else rng.permutation(records.ids)
             model.train()
             while at.index < n_steps:
                 begun = time.perf_counter()
@@ -221,7 +221,7 @@ def fit_(
 
 
 def _step(
-    run: Running, task: Any, records: Any, ids: Ids, training: Training, n_steps: int, seed: int, processes: Processes
+    run: TrainState, task: Any, records: Any, ids: Ids, training: Training, n_steps: int, seed: int, processes: Processes
 ) -> dict[str, float]:
     """Adds the gradients of one step and returns its terms as numbers; DivergenceError when one is not finite in any process."""
     at, device = run.at, torch.device(training.device)
@@ -260,7 +260,7 @@ def _validation(validate: Callable[[nn.Module], float], judged: nn.Module, epoch
     return value
 
 
-def _out_of_patience(at: Position, training: Training) -> bool:
+def _out_of_patience(at: LoopState, training: Training) -> bool:
     return training.patience is not None and at.bad >= training.patience
 
 

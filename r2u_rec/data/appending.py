@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from r2u_rec.data.encode import Duplicates
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.reading.encode import Duplicates
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError
 

@@ -12,7 +12,7 @@ from r2u_rec.evaluate.judging import N_FOLDS, self_test, verdict_of
 from r2u_rec.evaluate.verdict import Evidence, Verdict
 
 
-class Prover:
+class ForgettingEvaluator:
     """Holds what retrained references know of erased users F and never-trained users H, and judges models by it.
 
     It keeps measurements only (some numbers a user), no model.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from r2u_rec.evaluate.imprint import FoldsIn
-from r2u_rec.evaluate.proof import Prover
+from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.evaluate.verdict import Verdict
 
 M = TypeVar("M", bound=FoldsIn)
@@ -57,7 +57,7 @@ def similar_users(histories: sparse.csr_array, erased: Any, *, n: int, exclude: 
     return np.sort(candidates[np.argsort(-likeness[candidates], kind="stable")[:n]])
 
 
-def relearning_curve(model: M, fine_tune: Callable[[M, int], M], prover: Prover, steps: Sequence[int]) -> list[Relearning]:
+def relearning_curve(model: M, fine_tune: Callable[[M, int], M], prover: ForgettingEvaluator, steps: Sequence[int]) -> list[Relearning]:
     """Returns the verdict before and after each number of fine-tuning steps on recovery data.
 
     Draw it beside the curve of a retrained model that is fine-tuned alike: similar users teach both something.

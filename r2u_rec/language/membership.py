@@ -40,20 +40,20 @@ def min_k(losses: Sequence[Values], share: float = 0.2) -> Values:
     return np.array([-np.sort(row)[::-1][: max(1, int(share * len(row) + 1e-9))].mean() for row in losses], dtype=np.float64)
 
 
-def auc(members: Values, strangers: Values) -> Auc:
-    """Returns how well a high score tells `members` (m,) from `strangers` (n,): .5 not at all, 1 always; ties count one half.
+def auc(members: Values, non_members: Values) -> Auc:
+    """Returns how well a high score tells `members` (m,) from `non_members` (n,): .5 not at all, 1 always; ties count one half.
 
     Raises:
         SettingsError: fewer than two on a side.
     """
-    if min(len(members), len(strangers)) < 2:
-        raise SettingsError(f"an AUC with a standard error needs at least 2 documents a side, got {len(members)} and {len(strangers)}")
-    return Auc(*area_under_roc(members, strangers))
+    if min(len(members), len(non_members)) < 2:
+        raise SettingsError(f"an AUC with a standard error needs at least 2 documents a side, got {len(members)} and {len(non_members)}")
+    return Auc(*area_under_roc(members, non_members))
 
 
-def min_k_auc(members: Sequence[Values], strangers: Sequence[Values], share: float = 0.2) -> Auc:
-    """Returns the AUC of Min-K% Prob for telling `members` from `strangers`, both as `token_losses` gives them."""
-    return auc(min_k(members, share), min_k(strangers, share))
+def min_k_auc(members: Sequence[Values], non_members: Sequence[Values], share: float = 0.2) -> Auc:
+    """Returns the AUC of Min-K% Prob for telling `members` from `non_members`, both as `token_losses` gives them."""
+    return auc(min_k(members, share), min_k(non_members, share))
 
 
 def privleak(auc: float, auc_retrained: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from r2u_rec.data.catalogue import fetch
+from r2u_rec.data.catalogue.names import fetch
 from r2u_rec.errors import DataError, DownloadError, SettingsError
 from r2u_rec.language.optional import needed
 

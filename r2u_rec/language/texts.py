@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from r2u_rec.data import catalogue
-from r2u_rec.data.cards import Source
+from r2u_rec.data.catalogue import names as catalogue
+from r2u_rec.data.catalogue.cards import Source
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.language import text_files as read
 from r2u_rec.language.text_files import Row

@@ -1,4 +1,4 @@
-"""One form for every benchmark's file: benchmarks/results/NAME.json, committed, and the source of the README's tables."""
+"""One form for every benchmark's file: benchmarks/r2u_bench/results/NAME.json, committed, and the source of the README's tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_benchmark(
     """Writes `folder`/`name`.json and returns its path; versions and the kind of machine are added.
 
     Args:
-        folder: benchmarks/results of the checkout.
+        folder: benchmarks/r2u_bench/results of the checkout.
         name: of the benchmark; also names its table in the README.
         question: what the table answers, in a sentence.
         command: what makes the file, run from the checkout.

@@ -1,4 +1,4 @@
-"""The README's tables are made from benchmarks/results/*.json: `python -m r2u_rec.report.readme_tables README.md benchmarks/results`."""
+"""Tables of the pages are made from the committed results: `python -m r2u_rec.report.readme_tables PAGE.md RESULTS_FOLDER`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     check = "--check" in arguments
     paths = [Path(argument) for argument in arguments if argument != "--check"]
     if len(paths) != 2:
-        print("usage: python -m r2u_rec.report.readme_tables [--check] README.md benchmarks/results", file=sys.stderr)
+        print("usage: python -m r2u_rec.report.readme_tables [--check] README.md benchmarks/r2u_bench/results", file=sys.stderr)
         return 2
     readme, results = paths
     text = readme.read_text(encoding="utf-8")

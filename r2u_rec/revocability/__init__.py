@@ -3,7 +3,13 @@
 Which data counts as revocable is a managerial decision; the behavioural scorers are an aid where nothing better is known.
 """
 
-from r2u_rec.revocability.behaviour import (
+from r2u_rec.revocability.featurize.engine import distributed, embedded
+from r2u_rec.revocability.featurize.records import records_of
+from r2u_rec.revocability.featurize.score_table import score_table
+from r2u_rec.revocability.featurize.sides import sides_of_records
+from r2u_rec.revocability.featurize.table import FeatureSettings, feature_table, features
+from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share, unflagged
+from r2u_rec.revocability.scorers.behaviour import (
     active_days,
     churn,
     engagement,
@@ -14,16 +20,10 @@ from r2u_rec.revocability.behaviour import (
     sessions,
     stability,
 )
-from r2u_rec.revocability.blend import blend, supplied, uniform
-from r2u_rec.revocability.engine import distributed, embedded
-from r2u_rec.revocability.exposure import crowd, disclosure, sensitivity, uniqueness
-from r2u_rec.revocability.features import FeatureSettings, feature_table, features
-from r2u_rec.revocability.names import POLICIES, SCORERS, policy, scorer
-from r2u_rec.revocability.policies import explicit, sampled_by_score, threshold, top_share, unflagged
-from r2u_rec.revocability.ranks import rank_shares
-from r2u_rec.revocability.records import records_of
-from r2u_rec.revocability.score_table import score_table
-from r2u_rec.revocability.sides import sides_of_records
+from r2u_rec.revocability.scorers.blend import blend, supplied, uniform
+from r2u_rec.revocability.scorers.exposure import crowd, disclosure, sensitivity, uniqueness
+from r2u_rec.revocability.scorers.names import POLICIES, SCORERS, policy, scorer
+from r2u_rec.revocability.scorers.ranks import rank_shares
 
 __all__ = [
     "POLICIES",

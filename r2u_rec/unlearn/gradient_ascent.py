@@ -10,8 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from r2u_rec.core.bounds import BOUNDS, Bound, bounded
-from r2u_rec.core.protocols import HasChance
+from r2u_rec.core.prepare.bounds import BOUNDS, Bound, bounded
+from r2u_rec.core.protocols import HasChanceLoss
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.step import to_device
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
@@ -75,7 +75,7 @@ class GradientAscent:
 
     def check(self, task: Any) -> None:
         """Raises CapabilityError when target="chance" and the task does not know its chance level."""
-        if self.target == "chance" and not isinstance(task, HasChance):
+        if self.target == "chance" and not isinstance(task, HasChanceLoss):
             raise CapabilityError(
                 f"target='chance' needs a task with chance(records), {type(task).__name__} has none: give the target in nats"
             )

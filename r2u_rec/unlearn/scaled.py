@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
-from r2u_rec.unlearn.block_newton import Calibrate
+from r2u_rec.unlearn.curvature.block_newton import Calibrate
 from r2u_rec.unlearn.post_hoc import Checks, Unlearner
 from r2u_rec.unlearn.tuned import Tuner
 

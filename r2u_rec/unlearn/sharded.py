@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.core.trainer import GoesOn, Trainer
+from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids, positions_of
 from r2u_rec.rng import stream
@@ -99,7 +99,7 @@ class Sharded:
         for name in ("shards", "slices"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be >= 1, got {getattr(self, name)}")
-        if self.slices > 1 and not isinstance(self.inner, GoesOn):
+        if self.slices > 1 and not isinstance(self.inner, SupportsWarmStart):
             raise CapabilityError(
                 f"slices={self.slices} needs a trainer that can go on from a model, {type(self.inner).__name__} cannot: set slices=1"
             )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from r2u_rec.core.trainer import GoesOn, Trainer
+from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import SettingsError
 from r2u_rec.rng import stream
 
@@ -35,7 +35,7 @@ def slice_epochs(epochs: int, slices: int) -> tuple[int, ...]:
 
 def epochs_of(trainer: Trainer, slices: int) -> tuple[int, ...]:
     """Returns the epochs of each slice under `trainer`; (1,) for one that cannot be told how many."""
-    return slice_epochs(trainer.epochs, slices) if isinstance(trainer, GoesOn) else (1,)
+    return slice_epochs(trainer.epochs, slices) if isinstance(trainer, SupportsWarmStart) else (1,)
 
 
 def train_slices(
@@ -55,7 +55,7 @@ def train_slices(
     the model derives from data stands on the slices so far. Without any record so far the model stays untrained.
 
     Args:
-        trainer: one that `GoesOn`; any other where `slices` is 1.
+        trainer: one that `SupportsWarmStart`; any other where `slices` is 1.
         slice_of: (n,) slice of each record, 0..slices-1.
         kept: states after the first slices, which are not trained again.
         label: of these records among others of one training, for progress and the trainer's own checkpoint files.
@@ -64,11 +64,11 @@ def train_slices(
     epochs = epochs_of(trainer, slices)
     for at in range(len(kept), slices):
         so_far = records.keep(records.ids[slice_of <= at])
-        if isinstance(trainer, GoesOn) or len(so_far) == 0:
+        if isinstance(trainer, SupportsWarmStart) or len(so_far) == 0:
             model: nn.Module = task.model(so_far, seed=fresh)
             if at > 0:
                 model.load_state_dict(states[at - 1])
-            if isinstance(trainer, GoesOn) and len(so_far) > 0:
+            if isinstance(trainer, SupportsWarmStart) and len(so_far) > 0:
                 own = int(stream(seed, "slice", at).integers(2**31))
                 trainer.train_on_(task, so_far, model, seed=own, epochs=epochs[at], part=f"{label} slice {at + 1}")
         else:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 from torch import nn
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.core.trainer import GoesOn, Trainer
+from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import CapabilityError
 from r2u_rec.ids import Ids
 from r2u_rec.unlearn.post_hoc import Checks, edited_copy
@@ -75,10 +75,10 @@ class FineTune:
         Spotless Net", section 5.
     """
 
-    trainer: GoesOn
+    trainer: SupportsWarmStart
 
     def __post_init__(self) -> None:
-        if not isinstance(self.trainer, GoesOn):
+        if not isinstance(self.trainer, SupportsWarmStart):
             raise CapabilityError(
                 f"fine-tuning needs a trainer that can go on from a model, {type(self.trainer).__name__} has no train_on_: use "
                 "a GradientTrainer"

@@ -57,7 +57,7 @@ def test_nobody_by_whom_a_run_is_judged_is_a_canary():
     cohorts = draw_cohorts(log, rng.random(60), s.revocability, seed=0)
     drawn = canary_rule(s, cohorts).draw(cohorts.records)
     assert len(drawn) > 0
-    assert not np.intersect1d(drawn, np.concatenate([cohorts.forget, cohorts.holdout, cohorts.strangers])).size
+    assert not np.intersect1d(drawn, np.concatenate([cohorts.forget, cohorts.holdout, cohorts.calibration_users])).size
     assert np.isin(drawn, cohorts.revocable).all()
 
 

@@ -11,11 +11,11 @@ import yaml
 
 from r2u_rec.cli import build
 from r2u_rec.cli.settings import ModelSettings, Settings
-from r2u_rec.cli.store import load_fitted, save_fitted
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.data.read import read_log
+from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.recsys.recommend import recommend
+from r2u_rec.recsys.serving.recommend import recommend
+from r2u_rec.storage.fitted import load_fitted, save_fitted
 
 KNN = Settings(model=ModelSettings(name="item_knn", n_neighbours=7, shrinkage=2.0))
 USERS = [3, 5, 44, 7, 9]

@@ -10,7 +10,6 @@ import pytest
 
 from r2u_rec.cli.main import VERBS, overview
 from r2u_rec.cli.verb_bench import benchmarks
-from r2u_rec.errors import SettingsError
 
 
 def test_the_overview_names_every_verb_and_no_arguments_print_it(r2u):
@@ -100,8 +99,3 @@ def test_every_listed_benchmark_says_what_it_measures(r2u):
     lines = r2u("bench", "--list").out.splitlines()
     assert [line.split()[0] for line in lines] == list(benchmarks())
     assert all(len(line.split()) > 3 for line in lines)
-
-
-def test_without_a_checkout_there_are_no_benchmarks(tmp_path):
-    with pytest.raises(SettingsError, match="benchmarks are part of a checkout"):
-        benchmarks(tmp_path / "r2u_rec")

@@ -16,10 +16,10 @@ from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.forgetting import stored_method
 from r2u_rec.cli.parse import parse, settings_of, settings_parser
 from r2u_rec.cli.settings import EvaluateSettings, ForgetSettings, ModelSettings, RevocabilitySettings, Settings, SimulateSettings
-from r2u_rec.cli.store import load_fitted, save_fitted
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.data.read import read_log
+from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import SettingsError
+from r2u_rec.storage.fitted import load_fitted, save_fitted
 
 NAMES = ("neumf", "autoencoder", "sasrec")
 SMALL = {
@@ -124,7 +124,7 @@ def test_an_attack_that_needs_a_shadow_model_is_refused_without_one(log):
 def test_sequences_play_in_a_simulation(ratings, tmp_path):
     s = settings("sasrec", length=0.5)
     quick = SimulateSettings(months=2, requests_per_month=5, incident_month=None, checkpoints=1, holdout_share=0.1)
-    who = RevocabilitySettings(scorer="uniform", strangers_share=0.0)
+    who = RevocabilitySettings(scorer="uniform", calibration_share=0.0)
     s = replace(s, data=replace(s.data, path=str(ratings)), simulate=quick, revocability=who, evaluate=EvaluateSettings(n_halves=1))
     common = {"settings": trials.settings_text(s), "folder": str(tmp_path), "seed": 0}
     trials.start({**common, "arm": "standard", "operators": ["newton", "retrain"]})

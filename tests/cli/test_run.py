@@ -93,7 +93,7 @@ def test_one_reference_is_refused(r2u, small, tmp_path):
         ("--evaluate.operators=retrain", "evaluate.operators may name newton and ascent, got retrain"),
         ("--evaluate.arms=[]", "must each name one or more"),
         ("--revocability.request_share=1.5", "revocability.request_share must lie in [0, 1), got 1.5"),
-        ("--revocability.strangers_share=0.4", "asks for 96 of the"),
+        ("--revocability.calibration_share=0.4", "asks for 96 of the"),
         ("--revocability.holdout=false", "evaluate needs users that were never trained on"),
     ],
 )

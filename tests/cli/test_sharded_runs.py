@@ -17,12 +17,12 @@ from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.forgetting import stored_method
 from r2u_rec.cli.model_settings import Combine
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
-from r2u_rec.cli.store import load_fitted, save_fitted
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.data.read import read_log
+from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.recommend import recommend
-from r2u_rec.recsys.sharding import COMBINES
+from r2u_rec.recsys.serving.recommend import recommend
+from r2u_rec.recsys.sharded.sharding import COMBINES
+from r2u_rec.storage.fitted import load_fitted, save_fitted
 
 SEED = 3
 SHARDED = Settings(

@@ -24,9 +24,9 @@ from r2u_rec.cli.settings import (
     TrainingSettings,
 )
 from r2u_rec.cli.simulated_methods import starts
-from r2u_rec.cli.store import load_fitted
 from r2u_rec.errors import SettingsError
-from r2u_rec.report.simulation import load_simulation
+from r2u_rec.report.simulation.results import load_simulation
+from r2u_rec.storage.fitted import load_fitted
 from r2u_rec.unlearn.scaled import ScaledMemory
 
 
@@ -38,7 +38,7 @@ def tiny(ratings) -> Settings:
         model=ModelSettings(embedding_dim=8),
         training=TrainingSettings(epochs=6, batch_size=512, lr=0.02),
         forget=ForgetSettings(length=1.0, steps=3),
-        revocability=RevocabilitySettings(scorer="uniform", strangers_share=0.0),
+        revocability=RevocabilitySettings(scorer="uniform", calibration_share=0.0),
         evaluate=EvaluateSettings(ks=(20,), n_halves=1),
         simulate=SimulateSettings(
             months=6, requests_per_month=4, incident_month=2.0, incident_share=0.03, checkpoints=2, holdout_share=0.1, return_days=20.0
@@ -165,7 +165,7 @@ def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_strea
     s = replace(
         tiny,
         forget=replace(tiny.forget, target="canaries"),
-        revocability=replace(tiny.revocability, strangers_share=0.1),
+        revocability=replace(tiny.revocability, calibration_share=0.1),
         simulate=replace(tiny.simulate, checkpoints=1),
     )
     policies = {policy.name: policy for policy in map(policy_of, ("never", "retrain", "newton", "ascent batch=4"))}
@@ -199,7 +199,7 @@ def test_closed_forms_forget_exactly_along_a_stream(tiny, tmp_path, name, policy
 @pytest.mark.slow
 def test_the_verb_writes_tables_and_page_resumes_and_refuses_other_settings(r2u, ratings, small, tmp_path):
     out = tmp_path / "year"
-    flags = [*small, "--training.epochs=4", "--revocability.strangers_share=0", "--simulate.months=3", "--simulate.incident_month=null"]
+    flags = [*small, "--training.epochs=4", "--revocability.calibration_share=0", "--simulate.months=3", "--simulate.incident_month=null"]
     flags += ["--simulate.requests_per_month=6", "--simulate.checkpoints=1", "--simulate.holdout_share=.1", f"--out={out}", "--jobs=2"]
     said = r2u("simulate", *flags, "--simulate.policies=never,retrain every_days=30")
     assert said.status == 0, said.err

@@ -15,14 +15,14 @@ from r2u_rec.cli.build import task
 from r2u_rec.cli.cohorts import draw_cohorts
 from r2u_rec.cli.forgetting import stored_method
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, RevocabilitySettings, Settings, TrainingSettings
-from r2u_rec.cli.store import load_fitted, save_fitted, written_whole
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.data.read import read_log
+from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import CapabilityError, DataError
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.storage.fitted import load_fitted, save_fitted, written_whole
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.scaled import ScaledMemory
 
@@ -178,7 +178,7 @@ def test_ascent_to_the_length_that_canaries_set_forgets_from_a_folder_as_in_memo
         model=MF,
         training=TrainingSettings(epochs=2, batch_size=512, lr=0.05),
         forget=ForgetSettings(operator="ascent", target="canaries", steps=3),
-        revocability=RevocabilitySettings(scorer="uniform", strangers_share=0.1),
+        revocability=RevocabilitySettings(scorer="uniform", calibration_share=0.1),
     )
     cohorts = draw_cohorts(log, np.arange(log.n_users, dtype=float), s.revocability, seed=0)
     made = build.method(s, "standard", "ascent", cohorts).fit(task(MF), cohorts.records, seed=0)

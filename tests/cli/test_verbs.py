@@ -9,14 +9,14 @@ import yaml
 
 from r2u_rec.cli.forgetting import ids_of_people, refuse_small_batch
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, RevocabilitySettings
-from r2u_rec.cli.store import load_fitted
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.read import read_log
+from r2u_rec.data.reading.read import read_log
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
+from r2u_rec.storage.fitted import load_fitted
 
 KEYS = "u3,u8,u21"
-KEEP_ALL = ("--revocability.holdout=false", "--revocability.strangers_share=0")
+KEEP_ALL = ("--revocability.holdout=false", "--revocability.calibration_share=0")
 
 
 @pytest.fixture
@@ -85,10 +85,10 @@ def test_a_user_is_forgotten_only_once(r2u, trained, tmp_path):
 def test_who_was_kept_out_of_training_is_told_from_a_wrong_key(ratings):
     log = read_log(ratings)
     assert ids_of_people(log, ["u3"], RevocabilitySettings()).tolist() == log.ids_of_users(log.user_keys.codes(["u3"])).tolist()
-    with pytest.raises(DataError, match=r"\['nobody'\].*training kept their owners out \(revocability.holdout, strangers_share\)"):
-        ids_of_people(log, ["nobody"], RevocabilitySettings(strangers_share=0.1))
+    with pytest.raises(DataError, match=r"\['nobody'\].*training kept their owners out \(revocability.holdout, calibration_share\)"):
+        ids_of_people(log, ["nobody"], RevocabilitySettings(calibration_share=0.1))
     with pytest.raises(DataError, match=r"\['nobody'\]: give keys as they stand in the user column$"):
-        ids_of_people(log, ["nobody"], RevocabilitySettings(holdout=False, strangers_share=0.0))
+        ids_of_people(log, ["nobody"], RevocabilitySettings(holdout=False, calibration_share=0.0))
 
 
 def test_users_may_stand_in_a_file(r2u, trained, tmp_path):
@@ -180,7 +180,7 @@ def test_newton_needs_what_training_kept(r2u, small, tmp_path):
 
 
 def test_canaries_need_users_kept_out_of_training(r2u, small):
-    said = r2u("train", *small, "--forget.length=canaries", "--revocability.strangers_share=0")
+    said = r2u("train", *small, "--forget.length=canaries", "--revocability.calibration_share=0")
     assert (said.status, "compares with users kept out of training" in said.err) == (1, True)
 
 
@@ -191,7 +191,7 @@ def test_ease_forgets_exactly_and_says_so(r2u, small, tmp_path):
             *small,
             "--model.name=ease",
             "--revocability.holdout=false",
-            "--revocability.strangers_share=0",
+            "--revocability.calibration_share=0",
             "--out",
             tmp_path / "ease",
         ).status

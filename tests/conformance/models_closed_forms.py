@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.recsys.als import AlsTrainer
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
-from r2u_rec.recsys.item_knn import ItemKnn
+from r2u_rec.recsys.closed_form.als import AlsTrainer
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.closed_form.implicit_bpr import ImplicitBprTrainer
+from r2u_rec.recsys.closed_form.item_knn import ItemKnn
 
 
 def trained(trainer: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.popularity import Popularity
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.recsys.serving.popularity import Popularity
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
 
 TRAINER = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.1))
 

@@ -7,11 +7,11 @@ from typing import Any
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.autoencoder import autoencoder
-from r2u_rec.recsys.history_task import HistoryTask
-from r2u_rec.recsys.sasrec import sasrec
-from r2u_rec.recsys.sequence_task import SequenceTask
-from r2u_rec.recsys.task import RankingTask, neumf
+from r2u_rec.recsys.models.autoencoder import autoencoder
+from r2u_rec.recsys.models.sasrec import sasrec
+from r2u_rec.recsys.tasks.history import HistoryTask
+from r2u_rec.recsys.tasks.ranking import RankingTask, neumf
+from r2u_rec.recsys.tasks.sequence import SequenceTask
 
 TRAINER = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.04))
 

@@ -10,7 +10,7 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.recsys.recbole import recbole_task
+from r2u_rec.recsys.recbole.task import recbole_task
 from r2u_rec.unlearn.retrain import Retrain
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import isolated, standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.sharding import ByUser, served
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.sharded.sharding import ByUser, served
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.partition import ByRecord
 from r2u_rec.unlearn.post_hoc import PostHoc

@@ -5,12 +5,12 @@ from __future__ import annotations
 from roster import TRAINERS, Watched
 
 from r2u_rec.core.protocols import Method
-from r2u_rec.recsys.als import AlsTrainer
-from r2u_rec.recsys.alt_eraser import AltEraser
-from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
-from r2u_rec.recsys.item_knn import ItemKnn
-from r2u_rec.recsys.sharding import ByUser, served
-from r2u_rec.recsys.unlearn_als import UnlearnAls
+from r2u_rec.recsys.closed_form.als import AlsTrainer
+from r2u_rec.recsys.closed_form.implicit_bpr import ImplicitBprTrainer
+from r2u_rec.recsys.closed_form.item_knn import ItemKnn
+from r2u_rec.recsys.closed_form.unlearn_als import UnlearnAls
+from r2u_rec.recsys.edits.alt_eraser import AltEraser
+from r2u_rec.recsys.sharded.sharding import ByUser, served
 from r2u_rec.unlearn.retrain import Retrain
 from r2u_rec.unlearn.sharded import Sharded
 

@@ -10,10 +10,10 @@ from typing import Any
 from roster import TRAINERS  # beside this file, as is the next
 from roster_neural import TRAINER
 
-from r2u_rec.recsys.federated import Federated
-from r2u_rec.recsys.fru import Fru
+from r2u_rec.recsys.federated.fru import Fru
+from r2u_rec.recsys.federated.rounds import Federated
+from r2u_rec.unlearn.layers.student_layers import UnlearningLayers
 from r2u_rec.unlearn.tuned import Tuned
-from r2u_rec.unlearn.unlearning_layers import UnlearningLayers
 
 ROUNDS = Federated(rounds=25, client_share=0.5, local_epochs=4, lr=0.2, user_lr=0.1, pool_share=1.0)
 LAYERS: dict[str, Any] = {"steps": 6, "rank": 2, "batch_size": 72}

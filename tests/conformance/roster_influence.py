@@ -6,12 +6,12 @@ from roster import TRAINERS
 
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.spill_over import ifru, scif
+from r2u_rec.recsys.edits.spill_over import ifru, scif
+from r2u_rec.unlearn.curvature.influence import Influence
+from r2u_rec.unlearn.curvature.solvers import Neumann
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
-from r2u_rec.unlearn.influence import Influence
 from r2u_rec.unlearn.preference import NegativePreference
 from r2u_rec.unlearn.retain_regularised import RetainRegularised
-from r2u_rec.unlearn.solvers import Neumann
 from r2u_rec.unlearn.tuned import FineTune, Tuned
 
 ITEMS = ("item_*",)

@@ -9,13 +9,13 @@ from roster import STRATEGIES, Locked, Watched
 
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.autoencoder import autoencoder
-from r2u_rec.recsys.history_task import HistoryTask, Polished
-from r2u_rec.recsys.sasrec import sasrec
-from r2u_rec.recsys.sequence_task import SequenceTask
-from r2u_rec.recsys.sharding import ByUser, served
-from r2u_rec.recsys.task import neumf
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.recsys.models.autoencoder import autoencoder
+from r2u_rec.recsys.models.sasrec import sasrec
+from r2u_rec.recsys.sharded.sharding import ByUser, served
+from r2u_rec.recsys.tasks.history import HistoryTask, Polished
+from r2u_rec.recsys.tasks.ranking import neumf
+from r2u_rec.recsys.tasks.sequence import SequenceTask
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain

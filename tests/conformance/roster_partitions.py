@@ -8,12 +8,12 @@ from roster import TASKS as KNOWN
 from roster import TRAINERS
 
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.attention import Attention
-from r2u_rec.recsys.grapheraser import grapheraser
-from r2u_rec.recsys.receraser import receraser
-from r2u_rec.recsys.score_weights import ScoreWeights
-from r2u_rec.recsys.sharding import ByUser
-from r2u_rec.recsys.ultrare import ultrare
+from r2u_rec.recsys.sharded.attention import Attention
+from r2u_rec.recsys.sharded.grapheraser import grapheraser
+from r2u_rec.recsys.sharded.receraser import receraser
+from r2u_rec.recsys.sharded.score_weights import ScoreWeights
+from r2u_rec.recsys.sharded.sharding import ByUser
+from r2u_rec.recsys.sharded.ultrare import ultrare
 from r2u_rec.unlearn.sharded import Sharded
 
 TASKS: dict[str, Any] = {}

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from roster import N_USERS, Locked
 
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.recbole import recbole_task
-from r2u_rec.recsys.sharding import ByUser, served
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.recsys.recbole.task import recbole_task
+from r2u_rec.recsys.sharded.sharding import ByUser, served
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from r2u_rec.core.accounting import epsilon
+from r2u_rec.core.privacy.accounting import epsilon
 from r2u_rec.errors import CapabilityError, SettingsError
 
 RUN = {"n_records": 1000, "batch_size": 50, "n_steps": 200, "noise_multiplier": 1.0, "delta": 1e-4}

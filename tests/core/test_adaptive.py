@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from core_toys import Match, pairs, points, split_of, step_input
 
-from r2u_rec.core.adaptive import Adaptive
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.adaptive import Adaptive
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.errors import SettingsError
 
 RECORDS = points()

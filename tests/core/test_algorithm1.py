@@ -9,8 +9,8 @@ import pytest
 import torch
 from core_toys import Classify, ClassifyJoined, Match, gradients, pairs, points, split_of, state_bytes, step_input
 
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import standard
 from r2u_rec.errors import CapabilityError, SettingsError
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from core_toys import Classify, Match, Points, gradients, pairs, points, split_of, step_input
 
-from r2u_rec.core.clipping import clipped, norm_of
+from r2u_rec.core.privacy.clipping import clipped, norm_of
 from r2u_rec.core.step import member, objective
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.training import Training, fit_

@@ -7,7 +7,7 @@ import torch
 from core_toys import Classify, Match, Net, Tables, pairs, points, state_bytes
 from torch import nn
 
-from r2u_rec.core.displaced import displaced
+from r2u_rec.core.prepare.displaced import displaced
 from r2u_rec.core.rowwise import RowwiseAdam
 
 AWKWARD = 0.1 + 1e16  # adding and subtracting would not come back

@@ -14,9 +14,9 @@ from core_toys import Classify, Match, Net, pairs, points, split_of, state_bytes
 from torch import distributed, multiprocessing, nn
 
 from r2u_rec.core.parallel import Processes
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.private import private
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.privacy.private import private
 from r2u_rec.core.step import StepInput, Terms
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.training import Training, fit_

@@ -10,12 +10,12 @@ import pytest
 import torch
 from core_toys import Classify, Match, gradients, pairs, points, split_of, step_input
 
-from r2u_rec.core.adaptive import Adaptive
-from r2u_rec.core.bounds import bounded, unbent
-from r2u_rec.core.direction import Planned, shaped
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.adaptive import Adaptive
+from r2u_rec.core.prepare.bounds import bound_is_inactive, bounded
+from r2u_rec.core.prepare.direction import Planned, shaped
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.errors import CapabilityError, SettingsError
 
 RECORDS = points()
@@ -90,7 +90,7 @@ def test_a_step_of_the_warmup_weighs_the_future_less_and_the_present_as_ever():
 )
 def test_a_bound_that_no_example_has_reached_leaves_the_losses_alone(bound, level, expected):
     losses = torch.tensor([0.5, 2.0])
-    assert unbent(losses, bound, level) is expected
+    assert bound_is_inactive(losses, bound, level) is expected
     assert torch.equal(bounded(losses, bound, level), losses) is expected
 
 

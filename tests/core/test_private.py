@@ -11,7 +11,7 @@ import torch
 from core_toys import Classify, Match, gradients, pairs, points, state_bytes, step_input
 from torch import nn
 
-from r2u_rec.core.private import private
+from r2u_rec.core.privacy.private import private
 from r2u_rec.core.step import objective
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import CapabilityError, SettingsError

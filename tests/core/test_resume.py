@@ -9,10 +9,10 @@ import pytest
 import torch
 from core_toys import Classify, Match, pairs, points, split_of, state_bytes
 
-from r2u_rec.core.adaptive import Adaptive
 from r2u_rec.core.checkpoint import write_checkpoint
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.adaptive import Adaptive
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import SettingsError

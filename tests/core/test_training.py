@@ -10,9 +10,9 @@ import pytest
 import torch
 from core_toys import Classify, Match, Net, Points, pairs, points, split_of, state_bytes
 
-from r2u_rec.core.adaptive import Adaptive
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.adaptive import Adaptive
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.step import StepInput
 from r2u_rec.core.strategies import standard

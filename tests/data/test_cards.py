@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from r2u_rec.data import describe, list_datasets, load_dataset, load_parts
-from r2u_rec.data.cards import Card, cards, read_card
+from r2u_rec.data.catalogue.cards import Card, cards, read_card
 from r2u_rec.errors import DataError, SettingsError
 
 LOGS = ["ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "gowalla", "yelp2018", "amazon-book", "lastfm", "folder"]
@@ -135,7 +135,7 @@ OTHER = "{{name: x, title: x, description: x, licence: x, terms: x, citation: x,
     ("kind", "said"), [("texts", r"r2u_rec\.language\.load_texts\('x'\)"), ("model", r"r2u_rec\.data\.fetch\('x'\) returns the folder")]
 )
 def test_texts_and_models_name_what_serves_them(kind: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("r2u_rec.data.catalogue.card", lambda name: read_card(OTHER.format(kind=kind, source=""), "x.yaml"))
+    monkeypatch.setattr("r2u_rec.data.catalogue.names.card", lambda name: read_card(OTHER.format(kind=kind, source=""), "x.yaml"))
     with pytest.raises(SettingsError, match=rf"x holds no interactions \({kind}\): .*{said}"):
         load_dataset("x")
 

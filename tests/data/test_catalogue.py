@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from r2u_rec.data import describe, fetch, list_datasets, load_dataset, load_parts
-from r2u_rec.data.cards import Source
-from r2u_rec.data.download import fetch_source
-from r2u_rec.data.load import folder_source, read_source
+from r2u_rec.data.catalogue.cards import Source
+from r2u_rec.data.catalogue.download import fetch_source
+from r2u_rec.data.catalogue.load import folder_source, read_source
 from r2u_rec.errors import DataError, DownloadError, SettingsError
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from r2u_rec.data import fetch as fetch_dataset
-from r2u_rec.data.cards import Archive, Card, File, Source
-from r2u_rec.data.download import cache_folder, check_files, fetch_source, kept
-from r2u_rec.data.registries import download
+from r2u_rec.data.catalogue.cards import Archive, Card, File, Source
+from r2u_rec.data.catalogue.download import cache_folder, check_files, fetch_source, kept
+from r2u_rec.data.catalogue.registries import download
 from r2u_rec.errors import DownloadError
 
 GOOD = b"user,item\n1,1\n"
@@ -163,7 +163,7 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> list[lis
             "Done", (), {"returncode": int(content is None), "stderr": "WARNING: x\nERROR: No matching distribution found for toy==1.0\n"}
         )
 
-    monkeypatch.setattr("r2u_rec.data.registries.subprocess.run", run)
+    monkeypatch.setattr("r2u_rec.data.catalogue.registries.subprocess.run", run)
     return commands
 
 
@@ -217,7 +217,9 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
 
 def test_a_data_set_that_no_source_gives_lists_why(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_pip(monkeypatch, None)
-    monkeypatch.setattr("r2u_rec.data.registries.urllib.request.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(
+        "r2u_rec.data.catalogue.registries.urllib.request.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network"))
+    )
     with pytest.raises(DownloadError) as caught:
         fetch_dataset("ml-100k")
     assert str(caught.value).splitlines()[0] == "ml-100k could not be had:"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from r2u_rec.data import check_counts, describe, fetch, obtain
-from r2u_rec.data.cards import Archive, Card, File, Source, read_card
-from r2u_rec.data.download import fetch_source, kept
+from r2u_rec.data.catalogue.cards import Archive, Card, File, Source, read_card
+from r2u_rec.data.catalogue.download import fetch_source, kept
 from r2u_rec.errors import DataError, DownloadError
 
 GOOD = b"seven\n"
@@ -25,7 +25,7 @@ SHA = hashlib.sha256(GOOD).hexdigest()
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("R2U_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("R2U_DATA", raising=False)
-    monkeypatch.setattr("r2u_rec.data.download._ROOT", tmp_path / "root")
+    monkeypatch.setattr("r2u_rec.data.catalogue.download._ROOT", tmp_path / "root")
     return tmp_path / "cache"
 
 
@@ -60,7 +60,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Commands]:
             code, said = act(command, how)
             return subprocess.CompletedProcess(command, code, "", said if how.get("text") else said.encode())
 
-        monkeypatch.setattr("r2u_rec.data.registries.subprocess.run", run)
+        monkeypatch.setattr("r2u_rec.data.catalogue.registries.subprocess.run", run)
         return asked
 
     return stand_in
@@ -192,7 +192,7 @@ def test_of_several_copies_the_one_with_its_own_checksum_is_taken(tmp_path: Path
         Source("folder", (File("seven.txt", sha256=sha),), {"form": form}, ("toy",)) for sha, form in (("0" * 64, "a"), (SHA, "b"))
     )
     monkeypatch.setenv("R2U_DATA", str(tmp_path))
-    monkeypatch.setattr("r2u_rec.data.catalogue.card", lambda name: card_of(ours, theirs))
+    monkeypatch.setattr("r2u_rec.data.catalogue.names.card", lambda name: card_of(ours, theirs))
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy/seven.txt").write_bytes(GOOD)
     assert obtain("toy") == (tmp_path / "toy", theirs)

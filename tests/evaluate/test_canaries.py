@@ -7,9 +7,9 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.canaries import Expectation, choose_length, expected_auc
 from r2u_rec.evaluate.imprint import FoldInProbe
-from r2u_rec.evaluate.proxies import item_neighbours, item_regression
+from r2u_rec.evaluate.length.canaries import Expectation, choose_length, expected_auc
+from r2u_rec.evaluate.length.proxies import item_neighbours, item_regression
 
 N_ITEMS = 60
 HISTORIES = random_histories(80, N_ITEMS, seed=4)
@@ -81,21 +81,21 @@ def themed(n_users, *, seed, n_themes=5, n_items=60):
 
 def test_the_expectation_is_what_the_canaries_would_have_scored_untrained():
     histories = themed(300, seed=2)
-    canaries, strangers = np.arange(60), np.arange(60, 160)
+    canaries, calibration_users = np.arange(60), np.arange(60, 160)
     training = histories.copy()
-    training.data[np.isin(np.repeat(np.arange(300), np.diff(histories.indptr)), strangers)] = 0
+    training.data[np.isin(np.repeat(np.arange(300), np.diff(histories.indptr)), calibration_users)] = 0
     training.eliminate_zeros()
     theme = np.arange(60)[:, None] % 5 == np.arange(60) % 5
     honest = theme + 0.3 * np.random.default_rng(1).normal(size=(60, 60))
     theirs = histories[canaries].toarray()
     released = Neighbours(honest + 2.0 * (theirs.T @ theirs) / 10)
     probe = FoldInProbe(histories, canaries, n_halves=3, seed=1)
-    expected = expected_auc(probe, FoldInProbe(histories, strangers, n_halves=3, seed=1), released, training, seed=0)
+    expected = expected_auc(probe, FoldInProbe(histories, calibration_users, n_halves=3, seed=1), released, training, seed=0)
     truth, remembered = probe.measure(Neighbours(honest)).fa, probe.measure(released).fa
     assert remembered.mean() - truth.mean() > 0.05
     assert expected.auc.mean() == pytest.approx(truth.mean(), abs=0.03)
     assert np.corrcoef(expected.auc, truth)[0, 1] > 0.6
-    assert expected.n_strangers == 100
+    assert expected.n_calibration_users == 100
     assert expected.r2 > 0.3
     assert abs(expected.bias) < 3 * expected.bias_se + 0.005
 
@@ -115,8 +115,8 @@ def test_the_expectation_follows_the_model_that_it_is_asked_about():
 
 def test_the_canaries_own_histories_do_not_reach_their_expectation():
     histories = themed(120, seed=2)
-    canaries, strangers = np.arange(30), np.arange(30, 70)
-    probes = [FoldInProbe(histories, users, n_halves=2, seed=1) for users in (canaries, strangers)]
+    canaries, calibration_users = np.arange(30), np.arange(30, 70)
+    probes = [FoldInProbe(histories, users, n_halves=2, seed=1) for users in (canaries, calibration_users)]
     rest = histories.copy()
     rest.data[: rest.indptr[70]] = 0
     rest.eliminate_zeros()

@@ -8,7 +8,7 @@ from evaluate_toys import Neighbours, NoGraph, random_histories
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.canary_rule import CanaryRule
+from r2u_rec.evaluate.length.canary_rule import CanaryRule
 
 N_ITEMS = 60
 SHARED = np.random.default_rng(3).normal(size=(N_ITEMS, N_ITEMS))

@@ -13,9 +13,9 @@ from evaluate_toys import Neighbours, NoGraph, random_histories
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.evaluate.canaries import least_able
-from r2u_rec.evaluate.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.evaluate.imprint import FoldInProbe
+from r2u_rec.evaluate.length.canaries import least_able
+from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
 
 N_ITEMS, FORGETS = 40, 0.8
 SHARED = np.random.default_rng(3).normal(size=(N_ITEMS, N_ITEMS))

@@ -11,7 +11,7 @@ from scipy import sparse
 from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.excess import excess
 from r2u_rec.evaluate.imprint import FoldIn, FoldInProbe
-from r2u_rec.evaluate.proof import Prover
+from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.evaluate.resistance import relearning_curve, similar_users
 
 FORGET, HOLDOUT, N_ITEMS = np.arange(40), np.arange(40, 80), 60
@@ -24,7 +24,9 @@ def probes(forget=FORGET, holdout=HOLDOUT):
 
 def prover(references=None, remembered=None, **extra):
     references = references or [noisy(N_ITEMS, seed=s) for s in (1, 2, 3)]
-    return Prover(references, *probes(), remembered=remembered or remembering(HISTORIES, FORGET, seed=9, strength=2.0), **extra)
+    return ForgettingEvaluator(
+        references, *probes(), remembered=remembered or remembering(HISTORIES, FORGET, seed=9, strength=2.0), **extra
+    )
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,9 @@ def test_users_with_short_histories_are_counted_in_the_verdict():
     short[0] = 0
     forget, holdout = (FoldInProbe(sparse.csr_array(short), users, n_halves=2, seed=1) for users in (FORGET, HOLDOUT))
     references = [noisy(N_ITEMS, seed=s) for s in (1, 2)]
-    verdict = Prover(references, forget, holdout, remembered=remembering(HISTORIES, FORGET, seed=9, strength=2.0)).judge(references[0])
+    verdict = ForgettingEvaluator(references, forget, holdout, remembered=remembering(HISTORIES, FORGET, seed=9, strength=2.0)).judge(
+        references[0]
+    )
     assert (verdict.n_forget, verdict.n_skipped) == (39, 1)
 
 
@@ -100,11 +104,11 @@ def test_an_evaluator_that_cannot_see_the_untouched_model_refuses_to_report():
 def test_a_proof_without_enough_references_or_users_is_refused():
     model = noisy(N_ITEMS, seed=1)
     with pytest.raises(EvidenceError, match="at least 2 retrained references, got 1"):
-        Prover([model], *probes(), remembered=model)
+        ForgettingEvaluator([model], *probes(), remembered=model)
     with pytest.raises(EvidenceError, match=r"1 users are both erased and never trained, the first 39"):
-        Prover([model, model], *probes(holdout=np.arange(39, 80)), remembered=model)
+        ForgettingEvaluator([model, model], *probes(holdout=np.arange(39, 80)), remembered=model)
     with pytest.raises(EvidenceError, match=r"at least 5 erased and 5 never-trained users .* got 4 and 40"):
-        Prover([model, model], *probes(forget=FORGET[:4]), remembered=model)
+        ForgettingEvaluator([model, model], *probes(forget=FORGET[:4]), remembered=model)
 
 
 def fold_in(fi):

@@ -152,10 +152,10 @@ def test_min_k_is_the_mean_log_probability_of_the_most_surprising_tokens():
 
 def test_the_auc_is_sklearns_and_its_standard_error_that_of_the_bootstrap():
     rng = np.random.default_rng(0)
-    members, strangers = rng.normal(0.7, 1, 60).round(1), rng.normal(0, 1, 40).round(1)  # with ties
-    found = auc(members, strangers)
-    assert found.auc == pytest.approx(roc_auc_score([1] * 60 + [0] * 40, [*members, *strangers]))
-    draws = [auc(rng.choice(members, 60), rng.choice(strangers, 40)).auc for _ in range(150)]
+    members, non_members = rng.normal(0.7, 1, 60).round(1), rng.normal(0, 1, 40).round(1)  # with ties
+    found = auc(members, non_members)
+    assert found.auc == pytest.approx(roc_auc_score([1] * 60 + [0] * 40, [*members, *non_members]))
+    draws = [auc(rng.choice(members, 60), rng.choice(non_members, 40)).auc for _ in range(150)]
     assert found.standard_error == pytest.approx(np.std(draws), rel=0.2)
     assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])).auc == 1
     assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])).standard_error == 0
@@ -163,8 +163,8 @@ def test_the_auc_is_sklearns_and_its_standard_error_that_of_the_bootstrap():
 
 def test_documents_that_a_model_was_trained_on_are_told_and_privleak_says_so():
     members = token_losses(Chain(), documents(*([t, t + 1, t + 2] for t in range(1, 7))))
-    strangers = token_losses(Chain(), documents(*([t, t + 3, t + 5] for t in range(1, 7))))
-    assert min_k_auc(members, strangers).auc == 1
+    non_members = token_losses(Chain(), documents(*([t, t + 3, t + 5] for t in range(1, 7))))
+    assert min_k_auc(members, non_members).auc == 1
     assert privleak(1.0, 0.5) == -100
     assert privleak(0.5, 0.5) == 0
     assert privleak(0.0, 0.5) == 100

@@ -6,9 +6,9 @@ import pytest
 import torch
 from language_toys import BUILDERS, N_TOKENS, batch_of, state_bytes, task_of
 
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.data import describe, fetch
 from r2u_rec.errors import DownloadError, SettingsError

@@ -11,7 +11,7 @@ import torch
 from language_toys import BUILDERS, N_TOKENS, batch_of, naive_losses, repadded, task_of
 from torch import nn
 
-from r2u_rec.core.protocols import Concatenates, HasChance, Regularised
+from r2u_rec.core.protocols import Concatenates, HasChanceLoss, Regularised
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
 from r2u_rec.language.documents import encode
 from r2u_rec.language.goldfish import goldfish_mask
@@ -73,7 +73,7 @@ def test_joined_batches_have_the_losses_that_each_has_alone(documents):
 def test_the_task_offers_what_the_core_asks_for(documents):
     task = task_of()
     assert isinstance(task, Concatenates)
-    assert isinstance(task, HasChance)
+    assert isinstance(task, HasChanceLoss)
     assert not isinstance(task, Regularised)
     rng = np.random.default_rng(0)
     task.batch(documents, documents.ids, rng=rng)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from language_toys import BUILDERS, batch_of, state_bytes, task_of
 
-from r2u_rec.core.clipping import clipped
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.private import private
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.privacy.clipping import clipped
+from r2u_rec.core.privacy.private import private
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.step import StepInput
 from r2u_rec.core.strategies import isolated, phased, reweighted, standard
 from r2u_rec.core.trainer import GradientTrainer

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from r2u_rec.data import describe
-from r2u_rec.data.cards import cards
+from r2u_rec.data.catalogue.cards import cards
 from r2u_rec.errors import DataError, DownloadError, SettingsError
 from r2u_rec.language.texts import Texts, load_texts
 
@@ -194,7 +194,7 @@ def test_what_is_asked_for_and_not_there_is_named(tmp_path):
 
 def test_files_of_a_card_that_hold_less_than_it_counts_are_refused(tmp_path, monkeypatch):
     write(tmp_path / "text" / "kjv.jsonl", [{"book": "Ruth", "chapter": 1, "text": "a"}])
-    monkeypatch.setattr("r2u_rec.data.catalogue.obtain", lambda name: (tmp_path / "text", describe(name).sources[0]))
+    monkeypatch.setattr("r2u_rec.data.catalogue.names.obtain", lambda name: (tmp_path / "text", describe(name).sources[0]))
     with pytest.raises(DataError, match=r"kjv-bible in .* has 1 documents where the card promises 1189; 1 groups where .* promises 66"):
         load_texts("kjv-bible")
     assert len(load_texts("kjv-bible", parts=["Ruth"])) == 1  # a part of it promises nothing

@@ -7,8 +7,8 @@ import pandas as pd
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
-from r2u_rec.recsys.federated import Federated
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
+from r2u_rec.recsys.federated.rounds import Federated
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 
 N_USERS, N_ITEMS = 16, 20
 TASK = RankingTask(matrix_factorization(4), "bpr", reg=0.02)

@@ -13,7 +13,7 @@ from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
-from r2u_rec.recsys.task import RankingTask
+from r2u_rec.recsys.tasks.ranking import RankingTask
 
 N_USERS, N_ITEMS = 40, 20
 TRAINER = GradientTrainer(Training(epochs=3, batch_size=64, lr=0.05), progress=False)

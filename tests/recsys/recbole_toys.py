@@ -11,11 +11,11 @@ from scipy import sparse
 
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.recbole import recbole_task
-from r2u_rec.recsys.recbole_config import config_of
-from r2u_rec.recsys.recbole_library import contained, quiet
-from r2u_rec.recsys.recbole_records import dataset_class
-from r2u_rec.recsys.recbole_repairs import model_class
+from r2u_rec.recsys.recbole.config import config_of
+from r2u_rec.recsys.recbole.library import contained, quiet
+from r2u_rec.recsys.recbole.records import dataset_class
+from r2u_rec.recsys.recbole.repairs import model_class
+from r2u_rec.recsys.recbole.task import recbole_task
 
 SMALL: dict[str, dict[str, Any]] = {
     "BPR": {"embedding_size": 4},

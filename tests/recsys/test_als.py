@@ -16,10 +16,10 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys import als, implicit_bpr
-from r2u_rec.recsys.als import AlsTrainer, als_objective, sweep_
-from r2u_rec.recsys.implicit_bpr import ImplicitBprTrainer
-from r2u_rec.recsys.unlearn_als import UnlearnAls
+from r2u_rec.recsys.closed_form import als, implicit_bpr
+from r2u_rec.recsys.closed_form.als import AlsTrainer, als_objective, sweep_
+from r2u_rec.recsys.closed_form.implicit_bpr import ImplicitBprTrainer
+from r2u_rec.recsys.closed_form.unlearn_als import UnlearnAls
 from r2u_rec.unlearn.retrain import Retrain
 
 TRAINER = AlsTrainer(5, reg=2.0, alpha=3.0, sweeps=20)

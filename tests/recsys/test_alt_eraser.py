@@ -18,9 +18,9 @@ from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
-from r2u_rec.recsys.alt_eraser import AltEraser
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
-from r2u_rec.unlearn.contacts import Contacts
+from r2u_rec.recsys.edits.alt_eraser import AltEraser
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
+from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 
 D = 3
 
@@ -37,12 +37,12 @@ class Ridge:
     features: Any
     reg: float = 0.2
 
-    def contacts(self, model, records, ids, *, n_draws, rng) -> list[Contacts]:
+    def contacts(self, model, records, ids, *, n_draws, rng) -> list[RowInteractions]:
         at = records.positions(ids)
         rows = torch.from_numpy(records.item[at].astype(np.int64))[:, None]
         x = self.features[records.user[at]][:, None]
         slopes = (model.rows[rows] * x).sum(2) - 1
-        return [Contacts("rows", rows, x, slopes, torch.ones_like(slopes), torch.full_like(slopes, self.reg))]
+        return [RowInteractions("rows", rows, x, slopes, torch.ones_like(slopes), torch.full_like(slopes, self.reg))]
 
     def attach(self, model, records) -> None:
         model.attached = model.__dict__.get("attached", 0) + 1

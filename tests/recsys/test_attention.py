@@ -12,9 +12,9 @@ from scipy import sparse
 
 from r2u_rec.core.training import Training
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.attention import Attention, AttentiveTables, aligned_turns
-from r2u_rec.recsys.shard_tables import shard_tables
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
+from r2u_rec.recsys.sharded.attention import Attention, AttentiveTables, procrustes_rotations
+from r2u_rec.recsys.sharded.shard_tables import shard_tables
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 
 LOG = small_log()
 TASK = RankingTask(matrix_factorization(4), reg=0.01)
@@ -66,7 +66,7 @@ def rotated(noise: float = 0.0) -> tuple:
 def test_turns_are_orthogonal_and_bring_shards_that_are_turned_against_each_other_together():
     log, models, _ = rotated()
     held = shard_tables(models, [log.take((log.user // 2) % 3 == p) for p in range(3)], "silent")
-    turns = aligned_turns(held)
+    turns = procrustes_rotations(held)
     torch.testing.assert_close(turns @ turns.mT, torch.eye(4).repeat(3, 1, 1), atol=1e-5, rtol=0)
     items = held.items @ turns
     torch.testing.assert_close(items[0], items[1], atol=1e-4, rtol=0)
@@ -120,8 +120,8 @@ def test_the_served_model_answers_users_and_strangers_and_forgets_rows():
     model = Attention(QUICK)(TASK, vectors(), PARTS, seed=0)
     p, q = model.tables()
     np.testing.assert_allclose(model.scores(np.array([3, 1])), p[[3, 1]] @ q.T, rtol=1e-5)
-    strangers = sparse.csr_array(np.eye(N_ITEMS)[[2, 3]])
-    assert model.fold_in(strangers).shape == (2, N_ITEMS)
+    unknown_users = sparse.csr_array(np.eye(N_ITEMS)[[2, 3]])
+    assert model.fold_in(unknown_users).shape == (2, N_ITEMS)
     assert np.abs(model.scores([N_USERS - 1])).sum() == 0  # no record anywhere
     model.forget_rows_(np.array([3]))
     assert np.abs(model.scores([3])).sum() == 0 < np.abs(model.scores([1])).sum()

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
-from r2u_rec.recsys.autoencoder import Autoencoder, autoencoder
-from r2u_rec.recsys.history_task import HistoryTask, Polished, polish_
-from r2u_rec.recsys.softmax import softmax_contacts, softmax_losses
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.recsys.models.autoencoder import Autoencoder, autoencoder
+from r2u_rec.recsys.tasks.history import HistoryTask, Polished, polish_
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
+from r2u_rec.recsys.tasks.softmax import softmax_contacts, softmax_losses
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 LOG = timed_log()
@@ -91,7 +91,7 @@ def test_the_softmax_takes_one_vector_for_several_items():
 
 
 def test_drawn_items_stand_for_the_gradient_and_the_curvature_of_the_softmax(monkeypatch):
-    monkeypatch.setattr("r2u_rec.recsys.softmax.CHUNK_ELEMENTS", 12)  # two vectors at a time
+    monkeypatch.setattr("r2u_rec.recsys.tasks.softmax.CHUNK_ELEMENTS", 12)  # two vectors at a time
     rng = torch.Generator().manual_seed(0)
     hidden, table = torch.randn(3, 4, generator=rng).double(), torch.randn(6, 4, generator=rng).double()
     owner, items = torch.tensor([0, 2, 0, 1, 2]), torch.tensor([5, 1, 0, 0, 3])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.balanced import View, assigned, balanced_clusters, centroids_of, distances_to
+from r2u_rec.recsys.sharded.balanced import View, assigned, balanced_clusters, centroids_of, distances_to
 
 
 def greedy(distances: Any, capacity: int) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from r2u_rec.recsys.dropout import Dropout, causal_attention, dropped
+from r2u_rec.recsys.models.dropout import Dropout, causal_attention, dropped
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])

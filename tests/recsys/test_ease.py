@@ -15,9 +15,9 @@ from scipy import sparse
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import SettingsError, UnknownRecordError
-from r2u_rec.recsys import ease as ease_module
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.woodbury import downdated, gram_inverse
+from r2u_rec.recsys.closed_form import ease as ease_module
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.closed_form.woodbury import downdated, gram_inverse
 
 
 def log_of(pairs: list[tuple[int, int]], n_users: int, n_items: int) -> InteractionLog:

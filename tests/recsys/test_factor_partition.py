@@ -8,10 +8,10 @@ from partition_toys import N_ITEMS, N_USERS, TRAINER, Known, Noted, log_of, smal
 from torch import nn
 
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.factor_partition import ByFactors, slack_capacity
-from r2u_rec.recsys.label_propagation import ByLabelPropagation
-from r2u_rec.recsys.task import matrix_factorization
-from r2u_rec.recsys.transport import TransportClusters, equal_capacity
+from r2u_rec.recsys.sharded.factor_partition import ByFactors, slack_capacity
+from r2u_rec.recsys.sharded.label_propagation import ByLabelPropagation
+from r2u_rec.recsys.sharded.transport import TransportClusters, equal_capacity
+from r2u_rec.recsys.tasks.ranking import matrix_factorization
 from r2u_rec.unlearn.partition import dealt, depends_on_data
 
 LOG = small_log()

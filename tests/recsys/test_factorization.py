@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from r2u_rec.recsys.factorization import MatrixFactorization
-from r2u_rec.recsys.fold_in import ridge_fold_in
+from r2u_rec.recsys.models.factorization import MatrixFactorization
+from r2u_rec.recsys.serving.fold_in import ridge_fold_in
 
 
 def test_the_seed_decides_the_tables_and_the_spread_is_init_std():

@@ -12,9 +12,9 @@ from torch.nn.functional import softplus
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
-from r2u_rec.recsys.federated import Federated, FederatedTrainer, Updates, clients_of, trained_locally_
-from r2u_rec.recsys.federated_negatives import mixed_negatives
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.recsys.federated.negatives import mixed_negatives
+from r2u_rec.recsys.federated.rounds import Federated, FederatedTrainer, Updates, clients_of, trained_locally_
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
 
 
 def tables(model) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,9 +11,9 @@ import torch
 from federated_toys import N_ITEMS, N_USERS, SMALL, TASK, right_taste, two_tastes
 
 from r2u_rec.errors import SettingsError, UnknownRecordError
-from r2u_rec.recsys.federated import FederatedTrainer, Updates
-from r2u_rec.recsys.fru import Fru, along
-from r2u_rec.recsys.fru_log import UpdateLog, compressed
+from r2u_rec.recsys.federated.fru import Fru, along
+from r2u_rec.recsys.federated.fru_log import UpdateLog, compressed
+from r2u_rec.recsys.federated.rounds import FederatedTrainer, Updates
 
 
 def test_a_client_keeps_the_share_of_its_rows_that_changed_most():

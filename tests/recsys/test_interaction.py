@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from r2u_rec.recsys.interaction import interaction
+from r2u_rec.recsys.models.interaction import interaction
 
 
 def plain(p, q):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys import item_knn_lists
-from r2u_rec.recsys.item_knn import ItemKnn
+from r2u_rec.recsys.closed_form import item_knn_lists
+from r2u_rec.recsys.closed_form.item_knn import ItemKnn
 
 
 def log_of(pairs: list[tuple[int, int]], n_users: int, n_items: int) -> InteractionLog:
@@ -96,7 +96,9 @@ def test_only_lists_that_can_have_changed_are_made_anew(monkeypatch):
     method, made = ItemKnn(3), []
     fitted = method.fit(None, log, seed=0)
     original = item_knn_lists.nearest
-    monkeypatch.setattr("r2u_rec.recsys.item_knn.nearest", lambda counts, rows, *more: made.append(rows) or original(counts, rows, *more))
+    monkeypatch.setattr(
+        "r2u_rec.recsys.closed_form.item_knn.nearest", lambda counts, rows, *more: made.append(rows) or original(counts, rows, *more)
+    )
     method.forget(None, fitted, log.ids_of_users([3])[:1], seed=0)
     assert [rows.tolist() for rows in made] == [[1, 3, 5, 7]]  # the other colour has nothing to do with it
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.label_propagation import ByLabelPropagation, _moved, communities, narrow_capacity
+from r2u_rec.recsys.sharded.label_propagation import ByLabelPropagation, _moved, communities, narrow_capacity
 
 
 def planted(rng, k=2, users=100, items=60, noise=0.02):

@@ -12,8 +12,8 @@ from torch_geometric.nn import LGConv
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
-from r2u_rec.recsys.lightgcn import LightGCN
-from r2u_rec.recsys.propagation import mean_over_layers, normalised_adjacency
+from r2u_rec.recsys.models.lightgcn import LightGCN
+from r2u_rec.recsys.models.propagation import mean_over_layers, normalised_adjacency
 
 PAIRS = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0), (2, 2), (2, 3), (2, 3), (4, 1)]  # one repeat; user 3 and item 4 have no edge
 

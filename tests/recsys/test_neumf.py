@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.recsys.neumf import NeuMF
-from r2u_rec.recsys.task import RankingTask, neumf
+from r2u_rec.recsys.models.neumf import NeuMF
+from r2u_rec.recsys.tasks.ranking import RankingTask, neumf
 
 LOG = timed_log()
 TASK = RankingTask(neumf(3, (5, 4)), "bce", n_negatives=2, reg=0.1)

@@ -12,10 +12,10 @@ from r2u_rec.core.strategies import standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.noisy import noisy
-from r2u_rec.recsys.private_tables import private_tables
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.tasks.noisy import noisy
+from r2u_rec.recsys.tasks.private_tables import private_tables
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
 
 TASK = RankingTask(matrix_factorization(4, sparse=False), reg=0.05)
 EMPTY = next(s for s in range(99) if not (np.random.default_rng(s).random(len(LOG)) < 1 / len(LOG)).any())

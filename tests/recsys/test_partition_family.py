@@ -8,14 +8,14 @@ import torch
 from partition_toys import N_USERS, QUICK, TRAINER, Noted, small_log, state
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.attention import Attention
-from r2u_rec.recsys.factor_partition import against_own_items
-from r2u_rec.recsys.grapheraser import grapheraser
-from r2u_rec.recsys.receraser import receraser
-from r2u_rec.recsys.score_weights import ScoreWeights
-from r2u_rec.recsys.sharding import ByUser
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
-from r2u_rec.recsys.ultrare import ultrare
+from r2u_rec.recsys.sharded.attention import Attention
+from r2u_rec.recsys.sharded.factor_partition import against_own_items
+from r2u_rec.recsys.sharded.grapheraser import grapheraser
+from r2u_rec.recsys.sharded.receraser import receraser
+from r2u_rec.recsys.sharded.score_weights import ScoreWeights
+from r2u_rec.recsys.sharded.sharding import ByUser
+from r2u_rec.recsys.sharded.ultrare import ultrare
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
 from r2u_rec.unlearn.sharded import Sharded
 
 LOG = small_log()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.recbole import RecBoleTask, recbole_task
-from r2u_rec.recsys.recbole_library import needed
+from r2u_rec.recsys.recbole.library import needed
+from r2u_rec.recsys.recbole.task import RecBoleTask, recbole_task
 
 FOLDER = Path(__file__).resolve().parents[1] / "conformance"
 
@@ -20,7 +20,7 @@ import logging, os, random, sys, warnings
 import numpy as np, scipy.special, scipy.sparse, sklearn, torch, yaml
 sys.path.insert(0, sys.argv[1])
 from roster import LOG
-import r2u_rec.recsys.recbole, r2u_rec.recsys.recbole_traits, r2u_rec.recsys.recbole_factors
+import r2u_rec.recsys.recbole.task, r2u_rec.recsys.recbole.traits, r2u_rec.recsys.recbole.factors
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 assert "recbole" not in sys.modules
@@ -36,7 +36,7 @@ def state():
 
 before = state()
 for name in ("SGL", "DGCF"):
-    task = r2u_rec.recsys.recbole.recbole_task(name)
+    task = r2u_rec.recsys.recbole.task.recbole_task(name)
     model = GradientTrainer(Training(epochs=2, batch_size=72), progress=False).train(task, LOG, seed=0)
     model.scores(np.arange(3)); model.fold_in(LOG.matrix()[:2])
 after = state()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from recbole_toys import EVERYBODY, LOG, SMALL, held, small, trained
 
-from r2u_rec.recsys.recbole_traits import build, toy
+from r2u_rec.recsys.recbole.traits import build, toy
 
 GONE = np.unique(np.concatenate([LOG.ids_of_users([2, 5]), LOG.ids[[0, 31, 100]]]))
 LEFT = LOG.drop(GONE)

@@ -12,23 +12,23 @@ import torch
 from recbole_toys import EVERYBODY, LOG, SMALL, TRAINER, small, trained, untouched
 from scipy import sparse
 
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.protocols import Concatenates, HasChance, Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.protocols import Concatenates, HasChanceLoss, Split
 from r2u_rec.core.strategies import phased, reweighted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys import recbole_repairs
-from r2u_rec.recsys.recbole import RecBolePairs, recbole_task
-from r2u_rec.recsys.recbole_config import config_of
-from r2u_rec.recsys.recbole_feed import interaction_of
-from r2u_rec.recsys.recbole_library import contained
-from r2u_rec.recsys.recbole_records import dataset_class
-from r2u_rec.recsys.recbole_repairs import Adjacency, model_class
-from r2u_rec.recsys.sharding import ByUser, served
+from r2u_rec.recsys.recbole import repairs as recbole_repairs
+from r2u_rec.recsys.recbole.config import config_of
+from r2u_rec.recsys.recbole.feed import interaction_of
+from r2u_rec.recsys.recbole.library import contained
+from r2u_rec.recsys.recbole.records import dataset_class
+from r2u_rec.recsys.recbole.repairs import Adjacency, model_class
+from r2u_rec.recsys.recbole.task import RecBolePairs, recbole_task
+from r2u_rec.recsys.sharded.sharding import ByUser, served
 from r2u_rec.rng import stream
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.sharded import Sharded
@@ -213,7 +213,7 @@ def test_a_correction_of_the_propagated_item_table_moves_the_scores_of_its_item_
 
 def test_what_a_model_cannot_give_is_refused_before_training_or_at_the_first_step():
     assert isinstance(small("BPR"), RecBolePairs)
-    assert not isinstance(small("NeuMF"), Concatenates | HasChance)
+    assert not isinstance(small("NeuMF"), Concatenates | HasChanceLoss)
     with pytest.raises(CapabilityError, match="block Newton needs a task with contacts"):
         PostHoc(TRAINER, BlockNewton()).fit(small("NeuMF"), LOG, seed=0)
     forget = LOG.ids[:40]

@@ -10,9 +10,9 @@ from scipy import sparse
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
-from r2u_rec.recsys.ease import Ease
-from r2u_rec.recsys.popularity import Popularity
-from r2u_rec.recsys.recommend import recommend
+from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.serving.popularity import Popularity
+from r2u_rec.recsys.serving.recommend import recommend
 
 USERS, ITEMS = ["ann", "bob", "cyd", "dan"], ["tea", "jam", "rye", "oat", "fig"]
 PAIRS = [("ann", "tea"), ("ann", "jam"), ("bob", "tea"), ("bob", "rye"), ("cyd", "tea"), ("cyd", "rye"), ("cyd", "oat")]

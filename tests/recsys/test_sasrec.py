@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from r2u_rec.data.chronology import ranked_matrix
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.recsys.sasrec import SASRec, sasrec
-from r2u_rec.recsys.sequence_task import SequenceTask
+from r2u_rec.recsys.models.sasrec import SASRec, sasrec
+from r2u_rec.recsys.tasks.sequence import SequenceTask
 
 LOG = timed_log()
 SETTINGS = {"n_blocks": 2, "n_heads": 2, "max_length": 16, "dropout": 0.3}

@@ -9,9 +9,9 @@ from partition_toys import N_ITEMS, N_USERS, QUICK, Noted, Vectors, log_of, smal
 
 from r2u_rec.core.training import Training
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.score_weights import ScoreWeights, WeightedTables, score_spread
-from r2u_rec.recsys.shard_tables import shard_tables
-from r2u_rec.recsys.task import RankingTask, matrix_factorization
+from r2u_rec.recsys.sharded.score_weights import ScoreWeights, WeightedTables, score_spread
+from r2u_rec.recsys.sharded.shard_tables import shard_tables
+from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 
 LOG = small_log()
 TASK = RankingTask(matrix_factorization(4))

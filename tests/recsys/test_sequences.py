@@ -8,7 +8,7 @@ from neural_toys import N_ITEMS, N_USERS, story, timed_log
 
 from r2u_rec.data.chronology import ranked_matrix
 from r2u_rec.errors import DataError, UnknownRecordError
-from r2u_rec.recsys.sequences import sequences_of, sequences_of_ranks, together, windows_before
+from r2u_rec.recsys.tasks.sequences import sequences_of, sequences_of_ranks, together, windows_before
 
 LOG = timed_log()
 

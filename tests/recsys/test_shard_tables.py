@@ -9,9 +9,9 @@ from partition_toys import N_ITEMS, N_USERS, Vectors, small_log
 from torch import nn
 
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.fold_in import ridge_fold_in, ridge_vectors
-from r2u_rec.recsys.shard_tables import joined, shard_tables
-from r2u_rec.recsys.sharding import SERVING
+from r2u_rec.recsys.serving.fold_in import ridge_fold_in, ridge_vectors
+from r2u_rec.recsys.sharded.shard_tables import joined, shard_tables
+from r2u_rec.recsys.sharded.sharding import SERVING
 
 LOG = small_log()
 RNG = np.random.default_rng(0)

@@ -17,12 +17,12 @@ from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.factorization import MatrixFactorization
-from r2u_rec.recsys.fold_in import ridge_fold_in
-from r2u_rec.recsys.popularity import Popularity
-from r2u_rec.recsys.recommend import recommend
-from r2u_rec.recsys.sharding import SERVING, ByUser, ShardedRecommender, served
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.recsys.models.factorization import MatrixFactorization
+from r2u_rec.recsys.serving.fold_in import ridge_fold_in
+from r2u_rec.recsys.serving.popularity import Popularity
+from r2u_rec.recsys.serving.recommend import recommend
+from r2u_rec.recsys.sharded.sharding import SERVING, ByUser, ShardedRecommender, served
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
 from r2u_rec.unlearn.sharded import Sharded
 
 N_USERS, N_ITEMS = 60, 12

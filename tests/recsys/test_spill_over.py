@@ -16,11 +16,11 @@ from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.spill_over import ifru, indifferent, owned, reached, scif, within_hops
-from r2u_rec.recsys.task import RankingTask, lightgcn, matrix_factorization
-from r2u_rec.unlearn.curvature import Moving, dense_twin
-from r2u_rec.unlearn.influence import Influence
-from r2u_rec.unlearn.solvers import ConjugateGradient
+from r2u_rec.recsys.edits.spill_over import ifru, indifferent, owned, reached, scif, within_hops
+from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization
+from r2u_rec.unlearn.curvature.flat import FlatParameters, dense_twin
+from r2u_rec.unlearn.curvature.influence import Influence
+from r2u_rec.unlearn.curvature.solvers import ConjugateGradient
 from r2u_rec.unlearn.tuned import Tuned
 
 
@@ -109,7 +109,7 @@ def test_the_spill_over_gradient_is_autograd_on_the_graph_with_and_without_the_e
     gradient_by_hand(task, model, LOG, GONE, 1, wanted)
     gradient_by_hand(task, model, LOG, LEFT, 1, wanted)
     gradient_by_hand(task, model, LEFT, LEFT, -1, wanted)
-    moving = Moving(model)
+    moving = FlatParameters(model)
     influence = Influence(spill_over=True, n_draws=1)
     found = influence._right(task, dense_twin(task, model), dense_twin(task, model, LEFT), moving, GONE, LEFT, 0)
     torch.testing.assert_close(found.float(), torch.cat([wanted[name].flatten() for name in moving.names]), atol=1e-5, rtol=1e-4)
@@ -131,7 +131,7 @@ def test_nothing_spills_over_where_no_loss_depends_on_another_record():
     task = Fixed(matrix_factorization(4), reg=0.1)
     model = fitted(task)
     twins = dense_twin(task, model), dense_twin(task, model, LEFT)
-    found = [Influence(spill_over=s, n_draws=1)._right(task, *twins, Moving(model), GONE, LEFT, 0) for s in (True, False)]
+    found = [Influence(spill_over=s, n_draws=1)._right(task, *twins, FlatParameters(model), GONE, LEFT, 0) for s in (True, False)]
     torch.testing.assert_close(found[0], found[1], atol=1e-12, rtol=0)
 
 

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from r2u_rec.core.protocols import Concatenates, HasChance, Regularised
+from r2u_rec.core.protocols import Concatenates, HasChanceLoss, Regularised
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import SettingsError, UnknownRecordError
-from r2u_rec.recsys.losses import bce_loss, bpr_loss
-from r2u_rec.recsys.task import RankingBatch, RankingTask, lightgcn, matrix_factorization
-from r2u_rec.unlearn.contacts import MeetsRows
+from r2u_rec.recsys.tasks.losses import bce_loss, bpr_loss
+from r2u_rec.recsys.tasks.ranking import RankingBatch, RankingTask, lightgcn, matrix_factorization
+from r2u_rec.unlearn.curvature.row_interactions import SupportsRowInteractions
 
 
 def small_log(seed: int = 0, n_users: int = 8, n_items: int = 10) -> InteractionLog:
@@ -101,7 +101,7 @@ def test_joined_batches_lose_what_each_loses_alone():
 
 def test_it_offers_what_the_core_may_ask_for():
     task = RankingTask(BUILD)
-    assert all(isinstance(task, protocol) for protocol in (Concatenates, Regularised, HasChance, MeetsRows))
+    assert all(isinstance(task, protocol) for protocol in (Concatenates, Regularised, HasChanceLoss, SupportsRowInteractions))
 
 
 @pytest.mark.parametrize("n_draws", [1, 3])

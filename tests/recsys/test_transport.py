@@ -9,8 +9,8 @@ import pytest
 from test_balanced import gaussians, within
 
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.balanced import View
-from r2u_rec.recsys.transport import TransportClusters, equal_capacity, plan
+from r2u_rec.recsys.sharded.balanced import View
+from r2u_rec.recsys.sharded.transport import TransportClusters, equal_capacity, plan
 
 
 @pytest.mark.parametrize("epsilon", [0.02, 0])

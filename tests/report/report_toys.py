@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from r2u_rec.report.simulation import Simulation
+from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.rng import stream
 
 DAY = 86_400

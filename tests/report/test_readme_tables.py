@@ -21,7 +21,7 @@ def results(tmp_path):
         tmp_path / "results",
         "speed",
         question="How long?",
-        command="python benchmarks/speed.py",
+        command="r2u bench speed",
         settings={"n": 5},
         seeds=[1, 2, 6],
         figures=figures,
@@ -48,7 +48,7 @@ def test_the_readme_is_filled_from_the_file_and_then_agrees_with_it(results):
     assert differences(README, results) == ["speed"]
     new = filled(README, results)
     assert "| blend | 33.00 ± 2.65 | 3 |" in new
-    assert "`python benchmarks/speed.py`" in new
+    assert "`r2u bench speed`" in new
     assert "3 seeds (1, 2, 6)" in new
     assert "- The machine was busy." in new
     assert new.startswith("# Title\n\n<!-- table:speed -->\n")
@@ -107,5 +107,5 @@ def test_the_command_fills_or_checks(results, tmp_path, capsys):
 def test_the_readme_s_tables_agree_with_the_committed_results(checkout):
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     assert differences(readme, checkout / "benchmarks" / "results") == [], (
-        "run: python -m r2u_rec.report.readme_tables README.md benchmarks/results"
+        "run: python -m r2u_rec.report.readme_tables README.md benchmarks/r2u_bench/results"
     )

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from report_toys import END, POLICIES, START, make_simulation
 
 from r2u_rec.errors import DataError
-from r2u_rec.report.simulation import load_simulation, save_simulation
-from r2u_rec.report.simulation_frames import flags, missed, numbers
+from r2u_rec.report.simulation.frames import flags, missed, numbers
+from r2u_rec.report.simulation.results import load_simulation, save_simulation
 
 
 def test_a_saved_simulation_comes_back_equal(tmp_path):

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from report_toys import POLICIES, at_end, make_simulation, together
 
 from r2u_rec.report.evidence import spread
-from r2u_rec.report.simulation_advice import LIMIT, WIDENED, bound, recommend
+from r2u_rec.report.simulation.advice import LIMIT, WIDENED, bound, recommend
 
 CLEAN = {"auc": 0.5, "adaptive_auc": 0.5, "ndcg": 0.31, "ndcg_share": 1.0}
 

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from report_toys import DAY, END, POLICIES, START, make_simulation
 
 from r2u_rec.report.canvas import INK, MUTED, sheet
-from r2u_rec.report.simulation_plots import draw_timeline, looks
-from r2u_rec.report.simulation_tradeoff import draw_hours, draw_tradeoff
+from r2u_rec.report.simulation.plots import draw_timeline, looks
+from r2u_rec.report.simulation.tradeoff import draw_hours, draw_tradeoff
 
 
 @pytest.fixture(scope="module")

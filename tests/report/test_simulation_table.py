@@ -16,7 +16,7 @@ from report_toys import END, POLICIES, SEEDS, START, at_end, make_simulation
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report.columns import column
-from r2u_rec.report.simulation_table import (
+from r2u_rec.report.simulation.table import (
     COSTS,
     KEPT,
     LEFT,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from r2u_rec.errors import DataError
-from r2u_rec.revocability.cohorts import matched_halves
+from r2u_rec.revocability.governance.matching import matched_halves
 
 POOL = 3 * np.arange(200) + 5
 

@@ -13,7 +13,7 @@ import pytest
 
 from r2u_rec.errors import CapabilityError
 from r2u_rec.revocability import distributed, embedded, feature_table, records_of, sides_of_records
-from r2u_rec.revocability.features import COLUMNS, FeatureSettings
+from r2u_rec.revocability.featurize.table import COLUMNS, FeatureSettings
 
 # one small task each, interpreted, in a Java machine that does not compile much: starting and compiling take longer than the work
 SMALL = {"spark__sql__shuffle__partitions": "1", "spark__sql__adaptive__enabled": "false", "spark__ui__showConsoleProgress": "false"}

@@ -8,13 +8,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from r2u_rec.errors import DataError
-from r2u_rec.revocability.explain import explain, user_code
-from r2u_rec.revocability.explanation_text import explanation_text, number
-from r2u_rec.revocability.features import COLUMNS
-from r2u_rec.revocability.ranks import rank_shares
-from r2u_rec.revocability.registry import Scorer
-from r2u_rec.revocability.rule_text import parse_rules
-from r2u_rec.revocability.rules import Ruled, apply_rules, enforced
+from r2u_rec.revocability.featurize.table import COLUMNS
+from r2u_rec.revocability.governance.rule_text import parse_rules
+from r2u_rec.revocability.governance.rules import Ruled, apply_rules, enforced
+from r2u_rec.revocability.reports.explain import explain, user_code
+from r2u_rec.revocability.reports.explanation_text import explanation_text, number
+from r2u_rec.revocability.scorers.ranks import rank_shares
+from r2u_rec.revocability.scorers.registry import Scorer
 
 BUSY = Scorer(
     name="busy",

@@ -10,8 +10,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability import crowd, disclosure, features, rank_shares, sensitivity, uniqueness
-from r2u_rec.revocability.features import FeatureSettings, parts
+from r2u_rec.revocability import crowd, disclosure, rank_shares, sensitivity, uniqueness
+from r2u_rec.revocability.featurize.table import FeatureSettings, features, parts
 
 NAN = np.nan
 
@@ -62,7 +62,7 @@ def test_who_has_fewer_items_than_a_crowd_needs_is_looked_for_by_those_there_are
 
 
 def test_a_crowd_that_costs_too_much_is_refused_and_left_out_of_the_features(timeless, monkeypatch):
-    monkeypatch.setattr("r2u_rec.revocability.rarity.MAX_STEPS", 50)
+    monkeypatch.setattr("r2u_rec.revocability.scorers.rarity.MAX_STEPS", 50)
     with pytest.raises(DataError, match=r"crowd would compare \d+ pairs of users, at most 50: nothing is rare here; use uniqueness"):
         crowd(timeless)
     found = features(timeless, only=["crowd", "surprisal"])
@@ -103,16 +103,16 @@ def rated(build, ratings, **info):
     return dataclasses.replace(log, rating=None if ratings is None else np.array(ratings, dtype=np.float32))
 
 
-def test_candour_is_the_mean_distance_from_the_items_mean_rating(build):
+def test_rating_deviation_is_the_mean_distance_from_the_items_mean_rating(build):
     log = rated(build, [1, 4, 4, 2, 4])  # item 1 has the mean 3, item 2 too
-    assert_allclose(parts(log, ("candour",))["candour"], [(2 + 1) / 2, (1 + 1) / 2, 1, NAN])
+    assert_allclose(parts(log, ("rating_deviation",))["rating_deviation"], [(2 + 1) / 2, (1 + 1) / 2, 1, NAN])
 
 
 def test_records_without_a_rating_lower_the_share_and_count_in_no_mean(build):
     log = rated(build, [1, NAN, 5, NAN, NAN])
-    found = parts(log, ("rated_share", "candour"))
+    found = parts(log, ("rated_share", "rating_deviation"))
     assert_allclose(found["rated_share"], [0.5, 0.5, 0, NAN])
-    assert_allclose(found["candour"], [2, 2, NAN, NAN])
+    assert_allclose(found["rating_deviation"], [2, 2, NAN, NAN])
 
 
 def test_a_profile_field_is_filled_unless_it_is_missing_or_blank(build):

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chi2_contingency, fisher_exact
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.fairness import MISSING, SMALL, fairness
-from r2u_rec.revocability.fairness_table import fairness_text
+from r2u_rec.revocability.reports.fairness import MISSING, SMALL, fairness
+from r2u_rec.revocability.reports.fairness_table import fairness_text
 
 N = 200
 

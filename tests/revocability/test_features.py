@@ -22,7 +22,7 @@ from r2u_rec.revocability import (
     stability,
     uniqueness,
 )
-from r2u_rec.revocability.features import COLUMNS, FeatureSettings
+from r2u_rec.revocability.featurize.table import COLUMNS, FeatureSettings
 
 DAY = 86_400
 
@@ -77,7 +77,7 @@ def test_without_times_ratings_and_people_there_are_still_counts_and_rarity(buil
     absent = found.attrs["absent"]
     assert set(absent) == set(COLUMNS) - set(found)
     assert "no time column" in absent["drift_z"]
-    assert "no ratings: name the rating column" in absent["candour"]
+    assert "no ratings: name the rating column" in absent["rating_deviation"]
     assert "no user information: read the user file" in absent["profile_share"]
     assert "name sensitive_categories" in absent["sensitive_share"]
 
@@ -92,8 +92,8 @@ def test_only_the_named_columns_are_made(full, monkeypatch):
     def never(*_, **__):
         raise AssertionError("this takes long and was not asked for")
 
-    monkeypatch.setattr("r2u_rec.revocability.assembly.drift", never)
-    monkeypatch.setattr("r2u_rec.revocability.rarity.pairs", never)
+    monkeypatch.setattr("r2u_rec.revocability.featurize.assembly.drift", never)
+    monkeypatch.setattr("r2u_rec.revocability.scorers.rarity.pairs", never)
     found = features(full, only=["sessions", "n_records", "p_alive"])
     assert list(found) == ["n_records", "sessions", "p_alive"]
 
@@ -127,7 +127,7 @@ def test_settings_out_of_range_name_the_bound(setting, value, bound):
 @pytest.mark.slow
 def test_more_chunks_of_users_change_nothing(full, monkeypatch):
     whole = features(full, ALL)
-    monkeypatch.setattr("r2u_rec.revocability.records.CHUNK_ROWS", len(full) // 4)
+    monkeypatch.setattr("r2u_rec.revocability.featurize.records.CHUNK_ROWS", len(full) // 4)
     pd.testing.assert_frame_equal(features(full, ALL, threads=1), whole, check_exact=True)
 
 

@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 
 from r2u_rec.errors import DataError
 from r2u_rec.revocability import churn, hazard
-from r2u_rec.revocability.bg_nbd import _log_likelihood, fitted
-from r2u_rec.revocability.features import parts
+from r2u_rec.revocability.featurize.table import parts
+from r2u_rec.revocability.scorers.bg_nbd import _log_likelihood, fitted
 
 DAY = 86_400
 R, ALPHA, A, B = 1.5, 20.0, 1.0, 4.0  # a visit in about two weeks, and one in five leaves after each
@@ -123,7 +123,7 @@ def test_when_nobody_can_have_left_it_is_refused(build):
 def test_a_sample_chosen_by_a_hash_fits_nearly_the_same(build, crowd, monkeypatch):
     log = as_log(build, crowd[0])
     whole = hazard(log)
-    monkeypatch.setattr("r2u_rec.revocability.bg_nbd.MAX_FITTED", 700)
+    monkeypatch.setattr("r2u_rec.revocability.scorers.bg_nbd.MAX_FITTED", 700)
     assert not np.array_equal(hazard(log), whole)
     assert_allclose(hazard(log), whole, atol=0.15)
     assert_array_equal(hazard(log, seed=1), hazard(log, seed=1))
@@ -131,6 +131,6 @@ def test_a_sample_chosen_by_a_hash_fits_nearly_the_same(build, crowd, monkeypatc
 
 def test_a_likelihood_without_a_maximum_is_refused(build, crowd, monkeypatch):
     failed = OptimizeResult(success=False, fun=1.0, message="ABNORMAL", x=np.zeros(4))
-    monkeypatch.setattr("r2u_rec.revocability.bg_nbd.minimize", lambda *_, **__: failed)
+    monkeypatch.setattr("r2u_rec.revocability.scorers.bg_nbd.minimize", lambda *_, **__: failed)
     with pytest.raises(DataError, match=r"cannot be fitted to 1500 users \(ABNORMAL\): use churn"):
         hazard(as_log(build, crowd[0]))

@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.revocability import evolving_interest
-from r2u_rec.revocability.interest import N_HALVES
-from r2u_rec.revocability.scatter import BITS, MODULUS
+from r2u_rec.revocability.featurize.portable_hash import BITS, MODULUS
+from r2u_rec.revocability.scorers.interest import N_HALVES
 
 
 def test_a_taste_that_switches_half_way_scores_above_one_of_equal_length_that_does_not(stationary):
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads_and_chunks(stat
     one = evolving_interest(log, seed=3, threads=1)
     assert_array_equal(one, evolving_interest(log, seed=3, threads=3))
     assert not np.array_equal(one, evolving_interest(log, seed=4))
-    monkeypatch.setattr("r2u_rec.revocability.records.CHUNK_ROWS", 3000)
+    monkeypatch.setattr("r2u_rec.revocability.featurize.records.CHUNK_ROWS", 3000)
     assert len(log) > 3 * 3000
     assert_array_equal(one, evolving_interest(log, seed=3))
 

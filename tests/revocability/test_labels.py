@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability.erasures import NEVER, Erasures, read_erasures, simulated_erasures
-from r2u_rec.revocability.labels import cutoffs, known_at, rows_at
+from r2u_rec.revocability.learned.erasures import NEVER, Erasures, read_erasures, simulated_erasures
+from r2u_rec.revocability.learned.labels import cutoffs, known_at, rows_at
 
 DAY = 86_400
 

@@ -14,12 +14,12 @@ from scipy.stats import spearmanr
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability.erasures import DAY_SECONDS, Erasures, simulated_erasures
-from r2u_rec.revocability.labels import cutoffs, rows_at
-from r2u_rec.revocability.learned import LearnedSettings, learn
-from r2u_rec.revocability.learned_file import load_learned, save_learned
-from r2u_rec.revocability.validation import Estimate, Validation, calibration_table, validate, wilson
-from r2u_rec.revocability.withdrawal_model import fit_calibration
+from r2u_rec.revocability.learned.erasures import DAY_SECONDS, Erasures, simulated_erasures
+from r2u_rec.revocability.learned.file import load_learned, save_learned
+from r2u_rec.revocability.learned.labels import cutoffs, rows_at
+from r2u_rec.revocability.learned.scorer import LearnedSettings, learn
+from r2u_rec.revocability.learned.validation import Estimate, Validation, calibration_table, validate, wilson
+from r2u_rec.revocability.learned.withdrawal_model import fit_calibration
 
 N_USERS, DAYS, HORIZON = 3000, 300, 30
 END = DAYS * DAY_SECONDS
@@ -40,7 +40,7 @@ def chances(made, log, now, *, erasures=None, features=simple) -> pd.DataFrame:
     return made.probabilities(rows_at(log, erasures, now, features=features))
 
 
-class World:
+class ExperimentSplit:
     """Users who differ in activity and withdraw the more often the more active they are; `slope` 0: all alike."""
 
     def __init__(self, slope: float, seed: int = 0, per_day: float = 0.0007) -> None:
@@ -58,7 +58,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world():
-    return World(slope=1.0)
+    return ExperimentSplit(slope=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_the_interval_of_a_user_mostly_holds_the_truth(world, learned):
 
 
 def test_withdrawals_that_fall_on_everyone_alike_show_no_skill_and_are_no_error():
-    even = World(slope=0.0, seed=3, per_day=0.001)
+    even = ExperimentSplit(slope=0.0, seed=3, per_day=0.001)
     found = learn(even.log, even.erasures, features=simple, settings=QUICK, until=END).validation
     assert not found.ranks
     assert "NO SKILL: the order of the users is not better than chance" in found.words()

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability import evolving_interest
-from r2u_rec.revocability.profile import MAX_CATEGORIES, UNIT, by_category, by_coordinate, by_popularity, co_occurrence_vectors
+from r2u_rec.revocability.scorers.profile import MAX_CATEGORIES, UNIT, by_category, by_coordinate, by_popularity, co_occurrence_vectors
 
 
 def dense(frame: pd.DataFrame) -> np.ndarray:

@@ -10,8 +10,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability import blend, embedded, feature_table, features, records_of, score_table, sides_of_records
-from r2u_rec.revocability.features import FeatureSettings
+from r2u_rec.revocability import embedded, feature_table, records_of, sides_of_records
+from r2u_rec.revocability.featurize.score_table import score_table
+from r2u_rec.revocability.featurize.table import FeatureSettings, features
+from r2u_rec.revocability.scorers.blend import blend
 
 S = FeatureSettings(categories="class", sensitive_categories=("genre1",))
 
@@ -52,7 +54,7 @@ def test_a_file_of_codes_scores_as_the_log_does(log, frame, tmp_path):
 def test_chunks_of_users_are_spilled_and_change_nothing(frame, tmp_path, monkeypatch):
     path = written(frame, tmp_path)
     whole, _ = made(path)
-    monkeypatch.setattr("r2u_rec.revocability.records.CHUNK_ROWS", len(frame) // 5)
+    monkeypatch.setattr("r2u_rec.revocability.featurize.records.CHUNK_ROWS", len(frame) // 5)
     pd.testing.assert_frame_equal(made(path)[0], whole, check_exact=True)
 
 
@@ -142,9 +144,9 @@ def test_scores_of_tables_refuse_what_the_table_cannot_give(frame, tmp_path):
 
 
 def test_what_the_engine_spilled_is_gone_when_it_is_closed(frame, tmp_path, monkeypatch):
-    from r2u_rec.revocability.engine import scratch
+    from r2u_rec.revocability.featurize.engine import scratch
 
-    monkeypatch.setattr("r2u_rec.revocability.records.CHUNK_ROWS", 1000)
+    monkeypatch.setattr("r2u_rec.revocability.featurize.records.CHUNK_ROWS", 1000)
     with embedded() as engine:
         records_of(written(frame, tmp_path), engine)
         folder = scratch(engine)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.comparison import OPERATORS, Comparison
-from r2u_rec.revocability.ranks import rank_shares
-from r2u_rec.revocability.rule_text import parse_rule, parse_rules
-from r2u_rec.revocability.rules import EFFECTS, Effect, Rule, apply_rules, enforced
+from r2u_rec.revocability.governance.comparison import OPERATORS, Comparison
+from r2u_rec.revocability.governance.rule_text import parse_rule, parse_rules
+from r2u_rec.revocability.governance.rules import EFFECTS, Effect, Rule, apply_rules, enforced
+from r2u_rec.revocability.scorers.ranks import rank_shares
 
 NAN = np.nan
 INFO = pd.DataFrame(

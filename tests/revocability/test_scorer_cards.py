@@ -14,11 +14,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability import SCORERS, blend, churn, engagement, features, rank_shares
-from r2u_rec.revocability.card import NEEDS
-from r2u_rec.revocability.documentation import as_markdown
-from r2u_rec.revocability.features import COLUMNS, FeatureSettings
-from r2u_rec.revocability.registry import REGISTRY
+from r2u_rec.revocability import SCORERS, churn, engagement, rank_shares
+from r2u_rec.revocability.featurize.table import COLUMNS, FeatureSettings, features
+from r2u_rec.revocability.reports.documentation import as_markdown
+from r2u_rec.revocability.scorers.blend import blend
+from r2u_rec.revocability.scorers.card import NEEDS
+from r2u_rec.revocability.scorers.registry import REGISTRY
 
 CARDS = list(REGISTRY.values())
 names = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
@@ -50,13 +51,13 @@ def test_every_column_of_the_feature_table_but_the_spans_is_part_of_a_scorer():
 
 def test_the_documentation_is_made_from_the_cards(checkout):
     written = (checkout / "docs" / "scorers.md").read_text()
-    assert written == as_markdown(), "run python -m r2u_rec.revocability.documentation docs/scorers.md"
+    assert written == as_markdown(), "run python -m r2u_rec.revocability.reports.documentation docs/scorers.md"
     for card in CARDS:
         assert f"\n## {card.name}\n" in written
 
 
 def test_the_documentation_is_written_where_it_is_asked_for(tmp_path):
-    command = [sys.executable, "-m", "r2u_rec.revocability.documentation"]
+    command = [sys.executable, "-m", "r2u_rec.revocability.reports.documentation"]
     subprocess.run([*command, str(tmp_path / "scorers.md")], check=True)
     assert (tmp_path / "scorers.md").read_text() == as_markdown()
     assert "usage:" in subprocess.run(command, capture_output=True, text=True).stderr

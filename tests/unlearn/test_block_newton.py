@@ -9,9 +9,9 @@ from unlearn_toys import DIM, N_ROWS, Locked, Regress, Solver, measurements, sol
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
-from r2u_rec.unlearn.block_newton import BlockNewton
-from r2u_rec.unlearn.blocks import gather_blocks, sum_of_blocks
-from r2u_rec.unlearn.contacts import Contacts
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
+from r2u_rec.unlearn.curvature.blocks import gather_blocks, sum_of_blocks
+from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 TASK, RECORDS = Regress(), measurements()
@@ -155,7 +155,7 @@ def test_sum_of_blocks_is_the_dense_einsum_without_the_dense_array(shared):
 
 def test_rows_of_their_own_share_the_mean_block_scaled_by_their_count():
     c = TASK.contacts(Solver().train(TASK, RECORDS, seed=0), RECORDS, RECORDS.ids, n_draws=1, rng=None)[0]
-    own = Contacts(c.table, c.rows, c.features, c.slopes, 2 * c.curvatures, c.ridges, own=True)
+    own = RowInteractions(c.table, c.rows, c.features, c.slopes, 2 * c.curvatures, c.ridges, own=True)
     kept = gather_blocks(own, RECORDS.ids, N_ROWS)
     flat = c.features.reshape(-1, DIM)
     mean = 2 * flat.T @ flat / len(flat)
@@ -218,7 +218,7 @@ def test_ids_that_are_not_there_are_refused():
 
 def test_a_request_gathered_in_pieces_equals_one_gathered_whole(monkeypatch):
     def edited(pieces):
-        monkeypatch.setattr("r2u_rec.unlearn.block_newton.CONTACTS_AT_ONCE", pieces)
+        monkeypatch.setattr("r2u_rec.unlearn.curvature.block_newton.CONTACTS_AT_ONCE", pieces)
         method = PostHoc(Solver(), BlockNewton(damping=1e-6))
         fitted = method.fit(TASK, RECORDS, seed=0)
         return fitted, method.forget(TASK, fitted, RECORDS.ids[3:9], seed=0)

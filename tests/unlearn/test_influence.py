@@ -11,8 +11,8 @@ from torch import nn
 from unlearn_toys import DIM, N_ROWS, Measurements, Regress, Solver, measurements, solved
 
 from r2u_rec.errors import DivergenceError, SettingsError, UnknownRecordError
-from r2u_rec.unlearn.influence import Influence
-from r2u_rec.unlearn.solvers import ConjugateGradient, Neumann
+from r2u_rec.unlearn.curvature.influence import Influence
+from r2u_rec.unlearn.curvature.solvers import ConjugateGradient, Neumann
 from r2u_rec.unlearn.tuned import Tuned
 
 RECORDS = measurements()

@@ -11,7 +11,7 @@ import torch
 from unlearn_toys import DIM, Regress, Solver, measurements
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 RECORDS = measurements()

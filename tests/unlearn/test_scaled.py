@@ -10,7 +10,7 @@ import torch
 from unlearn_toys import Regress, Solver, measurements
 
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.unlearn.block_newton import BlockNewton
+from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retain_regularised import RetainRegularised

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from unlearn_toys import Measurements, Regress, Solver, Table, measurements
 
-from r2u_rec.core.trainer import GoesOn, GradientTrainer
+from r2u_rec.core.trainer import GradientTrainer, SupportsWarmStart
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
 from r2u_rec.unlearn.partition import ByRecord
@@ -238,7 +238,7 @@ def test_a_trainer_that_cannot_go_on_serves_shards_of_one_slice():
 
 def test_a_gradient_trainer_goes_on_from_the_weights_it_is_given():
     trainer, task = GradientTrainer(Training(epochs=3, batch_size=8, lr=0.05)), Sampling()
-    assert isinstance(trainer, GoesOn)
+    assert isinstance(trainer, SupportsWarmStart)
     whole, found = trainer.train(task, RECORDS, seed=5), task.model(RECORDS, seed=5)
     trainer.train_on_(task, RECORDS, found, seed=5)
     assert state(found) == state(whole)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2u_rec.errors import DivergenceError, SettingsError
-from r2u_rec.unlearn.solvers import ConjugateGradient, Neumann
+from r2u_rec.unlearn.curvature.solvers import ConjugateGradient, Neumann
 
 M = 12
 

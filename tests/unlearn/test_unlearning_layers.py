@@ -14,9 +14,9 @@ from unlearn_toys import N_ROWS, Regress, Solver, measurements
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import DivergenceError, SettingsError
+from r2u_rec.unlearn.layers.student import LowRank, Student, weights_of
+from r2u_rec.unlearn.layers.student_layers import LayersMemory, UnlearningLayers, bernoulli_kl, log_odds
 from r2u_rec.unlearn.tuned import Tuned
-from r2u_rec.unlearn.unlearning_layers import LayersMemory, UnlearningLayers, coin_divergence, log_odds
-from r2u_rec.unlearn.unlearning_layers_student import LowRank, Student, weights_of
 
 RECORDS = sequences()
 ODD, EVEN = RECORDS.ids[:8], RECORDS.ids[8:]
@@ -158,7 +158,7 @@ def test_the_likelihood_distance_is_the_divergence_of_two_coins():
     wanted, found = torch.tensor([0.1, 1.0, 2.0]), torch.tensor([0.5, 1.0, 1.0])
     p, q = torch.exp(-wanted), torch.exp(-found)
     by_hand = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
-    torch.testing.assert_close(coin_divergence(log_odds(wanted), log_odds(found)), by_hand, atol=1e-6, rtol=0)
+    torch.testing.assert_close(bernoulli_kl(log_odds(wanted), log_odds(found)), by_hand, atol=1e-6, rtol=0)
     torch.testing.assert_close(log_odds(softplus(-found)), found)  # of a logistic loss it is the score
     assert torch.isfinite(log_odds(torch.tensor([0.0, 200.0]))).all()
     with pytest.raises(SettingsError, match=r"needs losses >= 0 \(negative log-likelihoods\), got -1: use distance='squared'"):

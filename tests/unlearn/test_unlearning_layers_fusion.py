@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.unlearn.unlearning_layers_fusion import Layer, fuse
+from r2u_rec.unlearn.layers.fusion import Layer, fuse
 
 
 def features(n: int, d: int, seed: int, span: slice = slice(None)) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from r2u_rec.ids import as_ids, positions_of
-from r2u_rec.unlearn.contacts import Contacts
+from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 
 N_ROWS, DIM = 7, 4
 
@@ -93,11 +93,11 @@ class Regress:
     def attach(self, model: nn.Module, records: Any) -> None:
         model.attached_to = records.ids
 
-    def contacts(self, model: Table, records: Measurements, ids, *, n_draws: int, rng: np.random.Generator) -> list[Contacts]:
+    def contacts(self, model: Table, records: Measurements, ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
         records = records.keep(ids)
         rows, features, targets = self.batch(records, records.ids, rng=rng)
         slopes = (model.rows[rows] * features).sum(2) - targets
-        return [Contacts("rows", rows, features, slopes, torch.ones_like(slopes), torch.full_like(slopes, self.reg))]
+        return [RowInteractions("rows", rows, features, slopes, torch.ones_like(slopes), torch.full_like(slopes, self.reg))]
 
 
 def solved(records: Measurements, reg: float) -> torch.Tensor:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from r2u_rec.core.preparation import Preparation
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training

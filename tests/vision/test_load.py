@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from r2u_rec.data import describe
-from r2u_rec.data.cards import Card, Source
+from r2u_rec.data.catalogue.cards import Card, Source
 from r2u_rec.errors import DataError, DownloadError, SettingsError
 from r2u_rec.vision import from_arrays, load_images
 from r2u_rec.vision.formats import idx_parts, npz_parts, pickle_parts, read_idx
@@ -37,7 +37,7 @@ def made(monkeypatch, tmp_path):
     def make(name: str, read: dict, counts: dict) -> None:
         card = Card(name, "", "", "", "", "", counts, kind="images", sources=(Source("folder", (), read, (".",)),))
         monkeypatch.setattr("r2u_rec.vision.load.describe", lambda _: card)
-        monkeypatch.setattr("r2u_rec.data.catalogue.card", lambda _: card)
+        monkeypatch.setattr("r2u_rec.data.catalogue.names.card", lambda _: card)
         monkeypatch.setenv("R2U_DATA", str(tmp_path))
 
     return make

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from r2u_rec.core.clipping import clipped
-from r2u_rec.core.preparation import Preparation
-from r2u_rec.core.protocols import Concatenates, HasChance, Regularised, Split
-from r2u_rec.core.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.prepare.preparation import Preparation
+from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
+from r2u_rec.core.privacy.clipping import clipped
+from r2u_rec.core.protocols import Concatenates, HasChanceLoss, Regularised, Split
 from r2u_rec.core.strategies import phased, reweighted, standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training, fit_
@@ -91,7 +91,7 @@ def test_any_module_is_trained_alike(train, test):
 def test_the_task_has_the_optional_members_that_images_need_and_no_other():
     task = ImageTask(cnn())
     assert isinstance(task, Concatenates)
-    assert isinstance(task, HasChance)
+    assert isinstance(task, HasChanceLoss)
     assert not isinstance(task, Regularised)
 
 

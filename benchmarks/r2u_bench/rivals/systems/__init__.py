@@ -1,0 +1,1 @@
+"""The systems and recommenders that take part."""

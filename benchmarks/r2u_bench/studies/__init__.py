@@ -1,0 +1,1 @@
+"""The studies behind the documentation's figures."""

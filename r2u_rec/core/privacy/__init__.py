@@ -1,0 +1,1 @@
+"""Clipping and DP-SGD, with an accountant."""

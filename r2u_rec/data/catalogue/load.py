@@ -1,0 +1,98 @@
+"""From the files of a source to one log, as the source's card says they are read; and the same for a folder of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from r2u_rec.data.appending import append
+from r2u_rec.data.catalogue.cards import File, Source
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.reading.adjacency import read_adjacency
+from r2u_rec.data.reading.info import read_info
+from r2u_rec.data.reading.read import read_log
+from r2u_rec.data.reading.text import TextFormat
+from r2u_rec.errors import DataError
+
+_ENDINGS = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A data set's records; of a given split, training stands before validation before test.
+
+    Attributes:
+        ends: rows where training and validation end, or None when there is no given split.
+    """
+
+    log: InteractionLog
+    ends: tuple[int, int] | None = None
+
+
+def read_source(place: Path, source: Source) -> Loaded:
+    """Reads the files of `source` that lie in the folder `place`; DataError as `read_log` raises it."""
+    how = dict(source.read)
+    texts = {key: _text(how.pop(key, None)) for key in ("text", "users_text", "items_text")}
+    names = {key: place / how.pop(key) for key in ("interactions", "train", "validation", "test", "users", "items") if key in how}
+    reader: Callable[[Path], InteractionLog] = lambda path: read_log(path, text=texts["text"], **how)  # noqa: E731
+    if how.pop("adjacency", False):
+        reader = read_adjacency
+    if "interactions" in names:
+        loaded = Loaded(reader(names["interactions"]))
+    else:
+        loaded = _joined([reader(names[part]) if part in names else None for part in ("train", "validation", "test")])
+    log = loaded.log
+    if "users" in names:
+        log = replace(log, user_info=read_info(names["users"], "user", log.user_keys, text=texts["users_text"]))
+    if "items" in names:
+        log = replace(log, item_info=read_info(names["items"], "item", log.item_keys, text=texts["items_text"]))
+    return replace(loaded, log=log)
+
+
+def folder_source(folder: Path) -> Source:
+    """Returns how to read a folder of one's own files; DataError when it holds none of the known names, or several.
+
+    Interactions: one NAME.inter, or interactions.*, or train.* and test.* (and validation.*); side information:
+    users.*, items.*; where .* is one of .parquet, .csv, .tsv, also packed with gzip.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: name one that holds your files")
+    atomic = sorted(path.name for path in folder.glob("*.inter"))
+    found = {stem: _named(folder, stem) for stem in ("interactions", "train", "validation", "test", "users", "items")}
+    forms = [name for name in [*atomic, found["interactions"], found["train"]] if name]
+    if len(forms) != 1:
+        has = f"it holds {', '.join(forms)}" if forms else "it holds none of them"
+        raise DataError(f"{folder} must hold one NAME.inter, or interactions.csv, or train.csv and test.csv (or .tsv, .parquet): {has}")
+    if atomic:
+        read: dict[str, Any] = {"interactions": atomic[0]}
+    elif found["interactions"]:
+        read = {key: found[key] for key in ("interactions", "users", "items") if found[key]}
+    else:
+        if not found["test"]:
+            raise DataError(f"{folder} holds {found['train']} but no test file beside it: add it, or rename the file interactions")
+        read = {key: found[key] for key in ("train", "validation", "test", "users", "items") if found[key]}
+    return Source("folder", tuple(File(name) for name in read.values()), read, (str(folder),))
+
+
+def _named(folder: Path, stem: str) -> str | None:
+    there = [stem + ending for ending in _ENDINGS if (folder / (stem + ending)).is_file()]
+    if len(there) > 1:
+        raise DataError(f"{folder} holds {' and '.join(there)}: keep one of them")
+    return there[0] if there else None
+
+
+def _joined(logs: Sequence[InteractionLog | None]) -> Loaded:
+    train, validation, test = logs
+    if train is None or test is None:
+        raise DataError("a given split needs a training and a test file: name both")
+    log = train if validation is None else append(train, validation)
+    second = len(log)
+    return Loaded(append(log, test), (len(train), second))
+
+
+def _text(raw: dict[str, Any] | None) -> TextFormat | None:
+    if raw is None:
+        return None
+    return TextFormat(**{**raw, "names": tuple(raw["names"]) if "names" in raw else None})

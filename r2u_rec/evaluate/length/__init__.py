@@ -1,0 +1,1 @@
+"""What sets the length of an edit: canaries and the rules made of them."""

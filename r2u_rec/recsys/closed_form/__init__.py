@@ -1,0 +1,1 @@
+"""Recommenders that are solved, not trained by steps."""

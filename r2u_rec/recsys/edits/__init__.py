@@ -1,0 +1,1 @@
+"""Edits that know the structure of recommenders."""

@@ -1,0 +1,1 @@
+"""In-process federated training, and unlearning in it."""

@@ -1,0 +1,1 @@
+"""Recommenders as torch modules."""

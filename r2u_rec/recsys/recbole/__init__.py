@@ -1,0 +1,1 @@
+"""Models of the library recbole as tasks of the core."""

@@ -1,0 +1,1 @@
+"""Answers for users: recommendations, fold-in, the fallback."""

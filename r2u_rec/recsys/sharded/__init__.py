@@ -1,0 +1,1 @@
+"""Training in shards: partitions and aggregations."""

@@ -1,0 +1,1 @@
+"""Recommenders as tasks of the core: batches and losses."""

@@ -1,0 +1,1 @@
+"""The quantities that scorers are made of, as relational expressions."""

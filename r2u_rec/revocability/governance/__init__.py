@@ -1,0 +1,1 @@
+"""From scores to revocable users: rules, policies, matched cohorts."""

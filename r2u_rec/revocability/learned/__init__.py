@@ -1,0 +1,1 @@
+"""A scorer that has learned from past withdrawals."""

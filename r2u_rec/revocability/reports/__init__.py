@@ -1,0 +1,1 @@
+"""Explanations, fairness and documentation of scorers."""

@@ -1,0 +1,1 @@
+"""Scorers: one number a user, how likely the user is to withdraw."""

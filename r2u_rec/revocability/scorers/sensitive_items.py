@@ -1,0 +1,36 @@
+"""How much of a history is sensitive: records of configured items, or of items in configured categories."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from ibis.expr.types import Table
+from numpy.typing import NDArray
+
+from r2u_rec.errors import SettingsError
+from r2u_rec.revocability.scorers.profile import categories_of
+
+
+def sensitive_counts(records: Table, items: Table) -> Table:
+    """Returns one row a user who has any: sensitive_records, the user's records of `items` (one column, item)."""
+    found = records.semi_join(items, "item")
+    return found.group_by("user").aggregate(sensitive_records=found.count().cast("float64"))
+
+
+def items_in(column: pd.Series, wanted: Iterable[str], *, separator: str) -> NDArray[np.int64]:
+    """Returns the ascending positions of the items of whose text lists an entry is `wanted`.
+
+    Raises:
+        SettingsError: a wanted category is no entry of any item.
+    """
+    item, code, names = categories_of(column, separator)
+    wanted = list(wanted)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], [str(name) for name in names], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(str, names[:10]))}{' ...' if len(names) > 10 else ''}"
+        raise SettingsError(f"sensitive category {unknown[0]!r} is no entry of any item: {hint}")
+    return np.unique(item[np.isin(code, names.get_indexer(wanted))])

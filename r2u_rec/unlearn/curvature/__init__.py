@@ -1,0 +1,1 @@
+"""Edits by curvature: the block Newton step, influence, and the solvers behind them."""

@@ -1,0 +1,1 @@
+"""Unlearning layers: a small student beside the model, fused into it."""
