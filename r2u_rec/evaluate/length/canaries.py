@@ -80,7 +80,8 @@ class Expectation:
         """
         if len(calibration_users) < MIN_CALIBRATION_USERS:
             raise EvidenceError(
-                f"the regression needs at least {MIN_CALIBRATION_USERS} never-trained users, got {len(calibration_users)}: hold out more users"
+                f"the regression needs at least {MIN_CALIBRATION_USERS} never-trained users, got {len(calibration_users)}: hold out more "
+                "users"
             )
         trained = np.diff(training.indptr)[calibration_users.users] > 0
         if trained.any():

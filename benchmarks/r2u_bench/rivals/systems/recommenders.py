@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from r2u_bench.rivals.systems.fit_of import Attaching, FitOf
 from r2u_bench.rivals.systems.registry import Recipe, Recommender
 from r2u_rec.core.training import Training
 from r2u_rec.recsys.closed_form.als import AlsTrainer
 from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.recsys.closed_form.fit_of import Attaching, FitOf
 from r2u_rec.recsys.closed_form.implicit_bpr import ImplicitBprTrainer
 from r2u_rec.recsys.closed_form.item_knn import ItemKnn
 from r2u_rec.recsys.models.autoencoder import autoencoder

@@ -1,0 +1,1 @@
+"""The one experiment: split, requests, references, judge; and what a method is built for."""

@@ -1,0 +1,131 @@
+"""FitContext: what an arm or a method is built for: one model, how it is trained, and what sets the length of an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from r2u_rec.core.protocols import Task
+from r2u_rec.core.trainer import GradientTrainer, Trainer
+from r2u_rec.core.training import History, Training
+from r2u_rec.data.log import InteractionLog
+from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
+from r2u_rec.registry.context import LengthWord
+from r2u_rec.registry.specs import ArmSpec, ModelSpec, Recipe, lacking
+from r2u_rec.registry.tables import ARMS
+
+EVIDENCE = {"fold_in": "fold-in", "own_loss": "own loss", "adaptive": "adaptive"}
+NOBODY: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+
+def unchanged(trainer: Trainer, arm: str) -> Trainer:
+    """Returns the trainer."""
+    return trainer
+
+
+@dataclass(frozen=True, eq=False)
+class FitContext:
+    """Implements `registry.context.MethodContext`.
+
+    Attributes:
+        spec, settings, recipe: of the model. seed: of everything random.
+        arm, arm_settings: how the model is trained.
+        revocable: (m,) codes of the users whom a model prepares for.
+        calibration: log of users who are kept out of training, by whom the length of an edit is set; None: there are none.
+        candidates: codes of the trained users whose removal may be simulated for that.
+        validate: model -> value, higher is better, that a training is watched by.
+        checkpoint: file for checkpoints of trainings. on_history: hears the history of each.
+        progress: show a bar; None: on a terminal only.
+        wrap: (trainer, name of the arm) -> trainer, such as a cache around it.
+    """
+
+    spec: ModelSpec
+    settings: Any
+    recipe: Recipe
+    seed: int = 0
+    arm: ArmSpec = field(default_factory=lambda: ARMS.get("standard"))
+    arm_settings: Any = None
+    revocable: NDArray[np.int64] = field(default_factory=lambda: NOBODY)
+    calibration: InteractionLog | None = None
+    candidates: NDArray[np.int64] = field(default_factory=lambda: NOBODY)
+    validate: Callable[[nn.Module], float] | None = None
+    checkpoint: Path | None = None
+    on_history: Callable[[History], None] | None = None
+    progress: bool | None = None
+    wrap: Callable[[Trainer, str], Trainer] = unchanged
+
+    @property
+    def task(self) -> Task[Any, Any]:
+        return self.recipe.task
+
+    @property
+    def training(self) -> Training:
+        """Settings of the loop; CapabilityError for a model that no loop trains."""
+        if self.recipe.training is None:
+            raise CapabilityError(f"{self.spec.class_name} is not trained by gradient steps: choose a method that does not need them")
+        return self.recipe.training
+
+    @property
+    def item_tables(self) -> tuple[str, ...] | None:
+        return self.spec.item_tables
+
+    def trainer(self) -> Trainer:
+        """Returns how the model is trained by its arm.
+
+        Raises:
+            SettingsError: the arm does not fit the model.
+        """
+        if missing := lacking(self.arm.needs, self.spec) if self.arm.name != "standard" else []:
+            raise SettingsError(
+                f"prepare.arm={self.arm.name} does not fit {self.spec.class_name}: it needs a model that {', and '.join(missing)}; "
+                "set prepare.arm=standard"
+            )
+        return self._whole(self.arm)
+
+    def standard_trainer(self) -> Trainer:
+        """Returns how the model is trained plainly, unwatched."""
+        return replace(self, validate=None, on_history=None, checkpoint=None)._whole(ARMS.get("standard"))
+
+    def gradient_trainer(self, step: Callable[[InteractionLog], Any] | None = None) -> GradientTrainer:
+        """Returns the model's loop, never wrapped, with the step given or the standard one."""
+        own = {} if step is None else {"strategy": step}
+        return GradientTrainer(self.training, progress=self.progress, **own)
+
+    def length(self, given: float | LengthWord | Any, *, evidence: str = "fold_in", longest: float = 3.0) -> Any:
+        """Returns the number given, or the rule that canaries or a shadow model make.
+
+        Raises:
+            SettingsError: a rule without calibration users, or evidence that needs a shadow model without one.
+        """
+        if given not in ("canaries", "shadow"):
+            return float(given)
+        if self.calibration is None or len(self.calibration) == 0:
+            raise SettingsError(
+                f"length={given} compares with users who are kept out of training, and there are none: hold some out "
+                "(calibration_share above 0), or give the length as a number, such as 1.0"
+            )
+        if evidence == "adaptive" and given != "shadow":
+            raise SettingsError(f"evidence=adaptive holds canaries against a shadow model, and length is {given}: set it to shadow")
+        rule = CanaryRule(self.calibration, self.candidates, longest=longest, seed=self.seed, evidence=EVIDENCE[evidence])  # type: ignore[arg-type]
+        return rule if given == "canaries" else ShadowRule(rule, self.standard_trainer())
+
+    def _whole(self, arm: ArmSpec) -> Trainer:
+        plain: Trainer
+        if self.recipe.trainer is not None:
+            plain = self.recipe.trainer
+        else:
+            settings = self.arm_settings if arm is self.arm and self.arm_settings is not None else arm.settings()
+            step = arm.step(self, settings)
+            plain = GradientTrainer(
+                self.training, step, self.validate, self.checkpoint, self.on_history, progress=self.progress, label=arm.name
+            )
+        if self.recipe.around is not None:
+            plain = self.recipe.around(plain)
+        return self.wrap(plain, arm.name)
