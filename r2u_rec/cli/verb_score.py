@@ -94,7 +94,7 @@ def _write(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Sett
 
 
 def _write_plot(learned: Any, path: Path) -> None:
-    from r2u_rec.report.calibration import write_calibration_plot
+    from r2u_rec.report.figures.calibration import write_calibration_plot
 
     v = learned.validation
     came = f"{v.n_events} of {v.n:,} users withdrew within {learned.settings.horizon_days:g} days"

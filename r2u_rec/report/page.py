@@ -10,11 +10,11 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from r2u_rec.report.columns import column
-from r2u_rec.report.comparisons import groups_before_after, relative_cost
-from r2u_rec.report.plots import first_seen, forgetting_curve, training_curves
+from r2u_rec.report.figures.comparisons import groups_before_after, relative_cost
+from r2u_rec.report.figures.curves import first_seen, forgetting_curve, training_curves
+from r2u_rec.report.kit.theme import stylesheet
 from r2u_rec.report.results import Row, RunResult
 from r2u_rec.report.table import tabulate
-from r2u_rec.report.theme import stylesheet
 from r2u_rec.report.verdict import TOLERANCE, WIDEST, statements
 
 PAGE_FILE = "report.html"

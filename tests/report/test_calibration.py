@@ -7,7 +7,7 @@ import re
 import matplotlib.image
 import pytest
 
-from r2u_rec.report.calibration import calibration_plot, write_calibration_plot
+from r2u_rec.report.figures.calibration import calibration_plot, write_calibration_plot
 
 ROWS = [
     {"n": 40, "predicted": 0.02, "observed": 0.025, "low": 0.004, "high": 0.13},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from numpy.testing import assert_allclose
 
-from r2u_rec.report.canvas import INK, SERIES, THEME, label_points, sheet, spread_out, wrapped
+from r2u_rec.report.figures.canvas import INK, SERIES, THEME, label_points, sheet, spread_out, wrapped
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=8))
@@ -69,7 +69,7 @@ def _contrast(a: str, b: str) -> float:
 
 
 def test_every_label_can_be_read_on_light_and_on_dark():
-    from r2u_rec.report.theme import DARK
+    from r2u_rec.report.kit.theme import DARK
 
     for colour in (INK, *SERIES):
         assert _contrast(colour, "#ffffff") >= 4.5  # the bound of WCAG AA for text

@@ -14,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from report_toys import POLICIES, make_simulation
 
 from r2u_rec.errors import EvidenceError
+from r2u_rec.report.kit.theme import DARK
 from r2u_rec.report.simulation.advice import recommend
 from r2u_rec.report.simulation.page import render_simulation_page, write_simulation_page
 from r2u_rec.report.simulation.table import choose_table
 from r2u_rec.report.simulation.tradeoff import hours_to_erase, tradeoff
 from r2u_rec.report.simulation.words import NOTES, describe, modelled_against_measured, without_evidence
-from r2u_rec.report.theme import DARK
 
 EVIL = "<script>alert(1)</script>-->&\"'$x$"
 

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 sys.path.insert(0, str(Path(__file__).parent))
 from report_toys import DAY, END, POLICIES, START, make_simulation
 
-from r2u_rec.report.canvas import INK, MUTED, sheet
+from r2u_rec.report.figures.canvas import INK, MUTED, sheet
 from r2u_rec.report.simulation.plots import draw_timeline, looks
 from r2u_rec.report.simulation.tradeoff import draw_hours, draw_tradeoff
 

@@ -12,8 +12,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from r2u_bench.paper.verdict import LEVEL, OUTCOMES
-from r2u_rec.report.canvas import THEME
-from r2u_rec.report.theme import stylesheet
+from r2u_rec.report.figures.canvas import THEME
+from r2u_rec.report.kit.theme import stylesheet
 from r2u_rec.trials.store import described
 
 PICTURES = (".png", ".svg")

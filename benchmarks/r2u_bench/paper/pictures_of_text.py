@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from r2u_bench.paper.pictures import WIDE, grid, legend, saved
-from r2u_rec.report.canvas import GRID, INK, MARKERS, MUTED, SERIES, WIDTH, sheet
+from r2u_rec.report.figures.canvas import GRID, INK, MARKERS, MUTED, SERIES, WIDTH, sheet
 
 DARKEST = 0.55
 """Opacity of the shade of the highest loss: text on it stays readable on light and on dark pages."""

@@ -29,8 +29,8 @@ from r2u_bench.rivals.tables import (
     sizes_of,
 )
 from r2u_rec.data.catalogue.cards import cards
+from r2u_rec.report.kit.theme import stylesheet
 from r2u_rec.report.provenance import machine_kind, versions
-from r2u_rec.report.theme import stylesheet
 
 NAMED = 6
 """Systems named in the sentence above a table."""

@@ -19,7 +19,7 @@ from r2u_bench.rivals.summary import Line
 from r2u_bench.rivals.systems.registry import FAMILIES
 from r2u_bench.rivals.tables import REFERENCES, Reference, label
 from r2u_rec.errors import EvidenceError
-from r2u_rec.report.canvas import INK, MARKERS, MUTED, PAPER, SERIES, sheet, svg
+from r2u_rec.report.figures.canvas import INK, MARKERS, MUTED, PAPER, SERIES, sheet, svg
 
 BAND = (0.45, 0.55)
 """Imprint AUC in which nothing is to be told from chance."""

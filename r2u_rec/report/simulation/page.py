@@ -10,8 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from r2u_rec.report.canvas import THEME
 from r2u_rec.report.columns import column
+from r2u_rec.report.figures.canvas import THEME
+from r2u_rec.report.kit.theme import stylesheet
 from r2u_rec.report.simulation.advice import LIMIT, NEAR_COST, TOLERATED_LOSS, WIDENED, recommend
 from r2u_rec.report.simulation.plots import lettered, looks, seeds_said, timeline
 from r2u_rec.report.simulation.results import Simulation
@@ -19,7 +20,6 @@ from r2u_rec.report.simulation.table import always_retraining, choose_table, nev
 from r2u_rec.report.simulation.tradeoff import hours_to_erase, tradeoff
 from r2u_rec.report.simulation.words import NOTES, describe, modelled_against_measured, without_evidence
 from r2u_rec.report.table import Line, Table, figure
-from r2u_rec.report.theme import stylesheet
 
 SIMULATION_PAGE = "simulation.html"
 
@@ -42,7 +42,7 @@ def render_simulation_page(sim: Simulation) -> str:
     ends = {never_erasing(sim): "never erases", always_retraining(sim): "always retrains"}
     groups = _groups(table, sim.quality)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("r2u_rec.report").joinpath("simulation.html.j2").read_text(encoding="utf-8"))
+    template = environment.from_string(resources.files("r2u_rec.report.simulation").joinpath("page.html.j2").read_text(encoding="utf-8"))
     return template.render(
         sim=sim,
         span=f"{_day(sim.start)} to {_day(sim.end)}",

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from r2u_rec.report.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, sheet, spread_out, svg, wrapped
+from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, sheet, spread_out, svg, wrapped
 from r2u_rec.report.simulation.frames import numbers
 from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.report.simulation.table import always_retraining, never_erasing

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from r2u_rec.report.canvas import GRID, INK, MUTED, PAPER, label_points, sheet, svg, wrapped
+from r2u_rec.report.figures.canvas import GRID, INK, MUTED, PAPER, label_points, sheet, svg, wrapped
 from r2u_rec.report.simulation.advice import LIMIT
 from r2u_rec.report.simulation.frames import numbers
 from r2u_rec.report.simulation.plots import looks

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import image
 from r2u_bench.paper import pictures, pictures_by_class, pictures_of_text
 
-from r2u_rec.report.canvas import THEME
+from r2u_rec.report.figures.canvas import THEME
 
 RNG = np.random.default_rng(0)
 ROWS = [

@@ -13,7 +13,7 @@ from r2u_bench.rivals.systems.registry import FAMILIES
 from r2u_bench.rivals.tables import label, lines_of, reference_of
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.report.canvas import THEME, sheet
+from r2u_rec.report.figures.canvas import THEME, sheet
 
 
 def drawn(found, model="mf"):

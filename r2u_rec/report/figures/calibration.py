@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from r2u_rec.report.canvas import INK, MUTED, PAPER, SERIES, sheet, svg
+from r2u_rec.report.figures.canvas import INK, MUTED, PAPER, SERIES, sheet, svg
 from r2u_rec.report.results import Row
 
 _HEIGHT = 4.6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from r2u_rec.report.canvas import THEME
+from r2u_rec.report.figures.canvas import THEME
 
 DARK = {
     "--ink": "#e8eaed",
@@ -26,7 +26,7 @@ DARK = {
 def stylesheet() -> str:
     """Returns the CSS of a page: it follows the reader's light or dark theme and sets every variable of `canvas.THEME`."""
     light = {variable: colour for colour, variable in THEME.items()} | {"--paper": "#ffffff"}
-    rules = resources.files("r2u_rec.report").joinpath("page.css").read_text(encoding="utf-8")
+    rules = resources.files("r2u_rec.report.kit").joinpath("page.css").read_text(encoding="utf-8")
     by_day = f"{_variables(light)}; --card: #f6f7f9; --good: #00684f; --warn: #9a3b00"
     by_night = f"{_variables(DARK)}; --card: #1f2328; --good: #4fd1ab; --warn: #ff9f6b"
     return f":root {{ color-scheme: light dark; {by_day} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {by_night} }} }}\n{rules}"

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.report.canvas import DASHES, GRID, INK, MARKERS, MUTED, PAPER, SERIES, label_points, sheet, spread_out, svg, wrapped
 from r2u_rec.report.evidence import MATCHING, MIN_REFERENCES, Spread, is_reference, spread
+from r2u_rec.report.figures.canvas import DASHES, GRID, INK, MARKERS, MUTED, PAPER, SERIES, label_points, sheet, spread_out, svg, wrapped
 from r2u_rec.report.results import Row
 
 
