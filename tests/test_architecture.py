@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "r2u_rec"
-LEAVES = frozenset({"errors", "rng", "ids", "roc"})
+LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting"})
 LEAF_ARROWS = {"ids": {"errors"}}  # an unknown record number is an error of its own kind
 ARROWS: dict[str, set[str]] = {
     "core": set(),
@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"core"},  # core: for the types of what is built; it is never imported at run time
     "registered": {"registry", "core", "unlearn", "recsys", "data"},  # the specs of what ships with the library
     "study": {"core", "unlearn", "data", "revocability", "recsys", "evaluate", "registry"},
+    "config": {"core", "data", "revocability", "registry", "study", "simulation"},
     "report": {"evaluate"},
     "trials": {"report"},  # report: where figures come from
     "storage": {"core", "unlearn", "data", "recsys", "registry", "cli"},

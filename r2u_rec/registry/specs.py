@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from r2u_rec.setting import setting as setting
+
 if TYPE_CHECKING:
     from r2u_rec.core.protocols import Method, Records, Task
     from r2u_rec.core.step import Step
@@ -39,11 +41,6 @@ FAMILIES = {
     "federated": "Federated",
 }
 """Families of methods, in the order of the tables."""
-
-
-def setting(default: Any, text: str, source: str = "") -> Any:
-    """Returns a dataclass field with its help text and where its default comes from."""
-    return field(default=default, metadata={"help": f"{text} [{source}]" if source else text})
 
 
 @dataclass(frozen=True)

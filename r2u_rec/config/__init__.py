@@ -1,0 +1,1 @@
+"""Settings files and flags, compiled once into a Plan."""
