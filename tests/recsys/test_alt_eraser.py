@@ -37,7 +37,7 @@ class Ridge:
     features: Any
     reg: float = 0.2
 
-    def contacts(self, model, records, ids, *, n_draws, rng) -> list[RowInteractions]:
+    def row_interactions(self, model, records, ids, *, n_draws, rng) -> list[RowInteractions]:
         at = records.positions(ids)
         rows = torch.from_numpy(records.item[at].astype(np.int64))[:, None]
         x = self.features[records.user[at]][:, None]
@@ -151,7 +151,9 @@ def test_a_row_that_is_not_finite_is_refused():
 
 
 def test_a_task_that_cannot_say_how_records_meet_rows_is_refused_before_training():
-    with pytest.raises(CapabilityError, match=re.escape("AltEraser needs a task with contacts(model, records, ...), NoneType has none")):
+    with pytest.raises(
+        CapabilityError, match=re.escape("AltEraser needs a task with row_interactions(model, records, ...), NoneType has none")
+    ):
         AltEraser(Solver()).fit(None, ridge_problem()[1], seed=0)
 
 

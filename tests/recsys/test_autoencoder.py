@@ -1,4 +1,4 @@
-"""The autoencoder, its softmax, its contacts and its polish, against plain formulas and autograd."""
+"""The autoencoder, its softmax, its row interactions and its polish, against plain formulas and autograd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
 from r2u_rec.recsys.models.autoencoder import Autoencoder, autoencoder
 from r2u_rec.recsys.tasks.history import HistoryTask, Polished, polish_
 from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
-from r2u_rec.recsys.tasks.softmax import softmax_contacts, softmax_losses
+from r2u_rec.recsys.tasks.softmax import softmax_losses, softmax_row_interactions
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
@@ -95,7 +95,7 @@ def test_drawn_items_stand_for_the_gradient_and_the_curvature_of_the_softmax(mon
     rng = torch.Generator().manual_seed(0)
     hidden, table = torch.randn(3, 4, generator=rng).double(), torch.randn(6, 4, generator=rng).double()
     owner, items = torch.tensor([0, 2, 0, 1, 2]), torch.tensor([5, 1, 0, 0, 3])
-    c = softmax_contacts("rows", table, hidden, owner, items, n_draws=20_000, rng=np.random.default_rng(0))
+    c = softmax_row_interactions("rows", table, hidden, owner, items, n_draws=20_000, rng=np.random.default_rng(0))
     assert c.rows[:, 0].tolist() == items.tolist()
     share = torch.softmax(hidden[owner] @ table.T, 1)  # (n, n_items)
     slopes, curvatures = (torch.zeros_like(share).scatter_add_(1, c.rows, values) for values in (c.slopes, c.curvatures))
@@ -104,10 +104,10 @@ def test_drawn_items_stand_for_the_gradient_and_the_curvature_of_the_softmax(mon
     assert torch.equal(c.features.squeeze(1), hidden[owner])
 
 
-def test_contacts_of_the_input_rows_give_their_gradient_and_the_gauss_newton_curvature():
+def test_row_interactions_of_the_input_rows_give_their_gradient_and_the_gauss_newton_curvature():
     model = fresh()
     ids = LOG.ids_of_users([0, 3, 5])
-    c = TASK.contacts(model, LOG, ids, n_draws=4000, rng=np.random.default_rng(0))[1]
+    c = TASK.row_interactions(model, LOG, ids, n_draws=4000, rng=np.random.default_rng(0))[1]
     assert c.table == "input_rows"
     found = torch.zeros_like(model.input_rows).index_add_(0, c.rows.flatten(), (c.slopes.unsqueeze(2) * c.features).flatten(0, 1))
     model.zero_grad()

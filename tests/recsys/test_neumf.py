@@ -53,9 +53,9 @@ def test_losses_and_penalties_are_those_of_the_scores_and_rows():
     torch.testing.assert_close(penalties, 0.05 * norms)
 
 
-def test_contacts_give_the_gradient_of_both_tables():
+def test_row_interactions_give_the_gradient_of_both_tables():
     model = fresh()
-    items, users = TASK.contacts(model, LOG, LOG.ids, n_draws=2, rng=np.random.default_rng(5))
+    items, users = TASK.row_interactions(model, LOG, LOG.ids, n_draws=2, rng=np.random.default_rng(5))
     losses, penalties = TASK.objective(model, TASK.batch(LOG, LOG.ids, rng=np.random.default_rng(5)))
     (losses + penalties).sum().backward()
     for c in (items, users):

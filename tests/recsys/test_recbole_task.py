@@ -176,10 +176,10 @@ def test_an_autoencoder_learns_from_the_histories_of_the_records_at_hand():
 
 
 @pytest.mark.parametrize("name", ["BPR", "LightGCN"])
-def test_contacts_are_the_derivatives_of_the_losses(name):
+def test_row_interactions_are_the_derivatives_of_the_losses(name):
     task = small(name)
     model = TRAINER.train(task, LOG, seed=0)
-    found = task.contacts(model, LOG, IDS, n_draws=1, rng=stream(7, "contacts"))
+    found = task.row_interactions(model, LOG, IDS, n_draws=1, rng=stream(7, "contacts"))
     assert [c.table for c in found] == (
         ["model.item_embedding.weight", "model.user_embedding.weight"] if name == "BPR" else ["item_correction"]
     )
@@ -214,7 +214,7 @@ def test_a_correction_of_the_propagated_item_table_moves_the_scores_of_its_item_
 def test_what_a_model_cannot_give_is_refused_before_training_or_at_the_first_step():
     assert isinstance(small("BPR"), RecBolePairs)
     assert not isinstance(small("NeuMF"), Concatenates | HasChanceLoss)
-    with pytest.raises(CapabilityError, match="block Newton needs a task with contacts"):
+    with pytest.raises(CapabilityError, match="block Newton needs a task with row_interactions"):
         PostHoc(TRAINER, BlockNewton()).fit(small("NeuMF"), LOG, seed=0)
     forget = LOG.ids[:40]
     for step, words in ((reweighted(forget, 0.5), "re-weighting"), (phased(forget, 0.1), "phased training")):

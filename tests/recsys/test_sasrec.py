@@ -112,10 +112,10 @@ def test_an_erased_interaction_no_longer_moves_an_answer():
     np.testing.assert_allclose(edited.scores([0]), model.scores([0]), atol=1e-6)
 
 
-def test_contacts_give_the_gradient_in_the_rows_that_score():
+def test_row_interactions_give_the_gradient_in_the_rows_that_score():
     """The table is read as input too; that side is left out, so the oracle detaches it."""
     model, ids = fresh(BCE), LOG.ids_of_users([0, 3])
-    (c,) = BCE.contacts(model, LOG, ids, n_draws=2, rng=np.random.default_rng(5))
+    (c,) = BCE.row_interactions(model, LOG, ids, n_draws=2, rng=np.random.default_rng(5))
     table = model.item_embedding.detach().clone().requires_grad_()
     scores = (c.features * table[c.rows]).sum(2)
     loss = F.softplus(-scores[:, 0]) + F.softplus(scores[:, 1:]).mean(1)
@@ -127,9 +127,9 @@ def test_contacts_give_the_gradient_in_the_rows_that_score():
     torch.testing.assert_close(losses, loss.detach(), atol=1e-5, rtol=0)  # the features are the model's own
 
 
-def test_contacts_of_single_interactions_come_from_the_sequences_that_the_model_knew():
+def test_row_interactions_of_single_interactions_come_from_the_sequences_that_the_model_knew():
     model, record = fresh(BCE), np.array([story(LOG, 0)[6][1]])
-    alone, among = (BCE.contacts(model, log, record, n_draws=2, rng=np.random.default_rng(5))[0] for log in (LOG.keep(record), LOG))
+    alone, among = (BCE.row_interactions(model, log, record, n_draws=2, rng=np.random.default_rng(5))[0] for log in (LOG.keep(record), LOG))
     torch.testing.assert_close(alone.features, among.features, atol=1e-6, rtol=0)
 
 

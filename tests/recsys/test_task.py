@@ -1,4 +1,4 @@
-"""RankingTask: batches, losses, penalties, contacts and attachment, each against its definition."""
+"""RankingTask: batches, losses, penalties, row interactions and attachment, each against its definition."""
 
 from __future__ import annotations
 
@@ -106,10 +106,10 @@ def test_it_offers_what_the_core_may_ask_for():
 
 @pytest.mark.parametrize("n_draws", [1, 3])
 @pytest.mark.parametrize("loss", ["bpr", "bce"])
-def test_contacts_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_draws):
+def test_row_interactions_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_draws):
     task = RankingTask(BUILD, loss, reg=0.4)
     model = double_model(task)
-    items, users = task.contacts(model, LOG, LOG.ids, n_draws=n_draws, rng=np.random.default_rng(3))
+    items, users = task.row_interactions(model, LOG, LOG.ids, n_draws=n_draws, rng=np.random.default_rng(3))
     batch = RankingTask(BUILD, loss, n_negatives=n_draws, reg=0.4).batch(LOG, LOG.ids, rng=np.random.default_rng(3))
     assert (items.table, users.table, items.own, users.own) == (model.item_rows, model.user_rows, False, True)
     assert torch.equal(items.rows, batch.items)
@@ -121,11 +121,11 @@ def test_contacts_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_
         penalty = 0.2 * (p[batch.users].square().sum(1) + norms[:, 0] + norms[:, 1:].mean(1))
         return ((bpr_loss if loss == "bpr" else bce_loss)(scores) + penalty).sum()
 
-    for contacts, table, gradient in zip((items, users), (q, p), torch.autograd.grad(total(p, q), (q, p)), strict=True):
-        rows = contacts.rows.flatten()
-        features = contacts.features.expand(*contacts.rows.shape, 4).reshape(-1, 4)
-        found = torch.zeros_like(table).index_add_(0, rows, contacts.slopes.flatten()[:, None] * features)
-        found.index_add_(0, rows, contacts.ridges.flatten()[:, None] * table.detach()[rows])
+    for interactions, table, gradient in zip((items, users), (q, p), torch.autograd.grad(total(p, q), (q, p)), strict=True):
+        rows = interactions.rows.flatten()
+        features = interactions.features.expand(*interactions.rows.shape, 4).reshape(-1, 4)
+        found = torch.zeros_like(table).index_add_(0, rows, interactions.slopes.flatten()[:, None] * features)
+        found.index_add_(0, rows, interactions.ridges.flatten()[:, None] * table.detach()[rows])
         torch.testing.assert_close(found, gradient, atol=1e-12, rtol=0)
     hessian = torch.autograd.functional.hessian(lambda p: total(p, q.detach()), p.detach())
     row = int(LOG.user[0])
@@ -141,7 +141,7 @@ def test_contacts_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_
 def test_a_graph_model_offers_its_correction_table_alone():
     task = RankingTask(lightgcn(4, 2))
     model = task.model(LOG, seed=0)
-    (items,) = task.contacts(model, LOG, LOG.ids, n_draws=2, rng=np.random.default_rng(0))
+    (items,) = task.row_interactions(model, LOG, LOG.ids, n_draws=2, rng=np.random.default_rng(0))
     assert dict(model.named_parameters())[items.table].shape == (LOG.n_items, 4)
     assert items.features.shape == (len(LOG), 1, 4)
 

@@ -35,7 +35,7 @@ def test_the_step_equals_retraining_where_the_loss_is_quadratic():
 def test_without_the_downdate_it_would_not():
     method, before = fitted()
     after = method.forget(TASK, before, FORGET, seed=1)
-    whole = gather_blocks(TASK.contacts(before.model, RECORDS, RECORDS.ids, n_draws=1, rng=None)[0], RECORDS.ids, N_ROWS)
+    whole = gather_blocks(TASK.row_interactions(before.model, RECORDS, RECORDS.ids, n_draws=1, rng=None)[0], RECORDS.ids, N_ROWS)
     left = after.memory.tables[0]
     assert (left.blocks - whole.blocks).abs().max() > 0.1
 
@@ -53,7 +53,7 @@ def test_what_is_kept_equals_what_would_be_gathered_from_the_records_that_remain
     method, before = fitted()
     left = method.forget(TASK, before, FORGET, seed=1).memory.tables[0]
     remaining = RECORDS.drop(FORGET)
-    fresh = gather_blocks(TASK.contacts(before.model, remaining, remaining.ids, n_draws=1, rng=None)[0], remaining.ids, N_ROWS)
+    fresh = gather_blocks(TASK.row_interactions(before.model, remaining, remaining.ids, n_draws=1, rng=None)[0], remaining.ids, N_ROWS)
     assert left.ids.tolist() == remaining.ids.tolist()
     for name in ("blocks", "ridges", "counts", "rows", "curvatures", "record_ridges"):
         torch.testing.assert_close(getattr(left, name), getattr(fresh, name), atol=1e-12, rtol=0)
@@ -154,7 +154,7 @@ def test_sum_of_blocks_is_the_dense_einsum_without_the_dense_array(shared):
 
 
 def test_rows_of_their_own_share_the_mean_block_scaled_by_their_count():
-    c = TASK.contacts(Solver().train(TASK, RECORDS, seed=0), RECORDS, RECORDS.ids, n_draws=1, rng=None)[0]
+    c = TASK.row_interactions(Solver().train(TASK, RECORDS, seed=0), RECORDS, RECORDS.ids, n_draws=1, rng=None)[0]
     own = RowInteractions(c.table, c.rows, c.features, c.slopes, 2 * c.curvatures, c.ridges, own=True)
     kept = gather_blocks(own, RECORDS.ids, N_ROWS)
     flat = c.features.reshape(-1, DIM)
@@ -180,12 +180,12 @@ def test_memory_states_its_size():
     assert before.memory.nbytes == table.nbytes == by_hand
 
 
-def test_a_task_without_contacts_is_refused_before_training():
+def test_a_task_without_row_interactions_is_refused_before_training():
     class Opaque:
         def model(self, records, *, seed):
             raise AssertionError("trained first")
 
-    with pytest.raises(CapabilityError, match=r"contacts\(model, records, ...\), Opaque has none: use gradient ascent or retrain"):
+    with pytest.raises(CapabilityError, match=r"row_interactions\(model, records, ...\), Opaque has none: use gradient ascent or retrain"):
         PostHoc(Solver(), BlockNewton()).fit(Opaque(), RECORDS, seed=0)
 
 
@@ -218,7 +218,7 @@ def test_ids_that_are_not_there_are_refused():
 
 def test_a_request_gathered_in_pieces_equals_one_gathered_whole(monkeypatch):
     def edited(pieces):
-        monkeypatch.setattr("r2u_rec.unlearn.curvature.block_newton.CONTACTS_AT_ONCE", pieces)
+        monkeypatch.setattr("r2u_rec.unlearn.curvature.block_newton.INTERACTIONS_AT_ONCE", pieces)
         method = PostHoc(Solver(), BlockNewton(damping=1e-6))
         fitted = method.fit(TASK, RECORDS, seed=0)
         return fitted, method.forget(TASK, fitted, RECORDS.ids[3:9], seed=0)

@@ -24,10 +24,10 @@ class Blurred(Regress):
 
     asked: Any = None
 
-    def contacts(self, model: Any, records: Any, ids: Any, *, n_draws: int, rng: np.random.Generator) -> Any:
+    def row_interactions(self, model: Any, records: Any, ids: Any, *, n_draws: int, rng: np.random.Generator) -> Any:
         if self.asked is not None:
             self.asked.append(n_draws)
-        (c,) = super().contacts(model, records, ids, n_draws=n_draws, rng=rng)
+        (c,) = super().row_interactions(model, records, ids, n_draws=n_draws, rng=rng)
         return [replace(c, features=c.features + torch.from_numpy(rng.normal(size=c.features.shape)))]
 
 

@@ -84,7 +84,7 @@ def test_a_negative_length_and_a_task_that_lacks_what_the_operator_needs_are_ref
 
     @dataclass(frozen=True)
     class Bare:
-        """A task without contacts."""
+        """A task without row_interactions."""
 
-    with pytest.raises(CapabilityError, match="block Newton needs a task with contacts"):
+    with pytest.raises(CapabilityError, match="block Newton needs a task with row_interactions"):
         PostHoc(Solver(), Scaled(BlockNewton())).fit(Bare(), LOG, seed=0)

@@ -93,7 +93,9 @@ class Regress:
     def attach(self, model: nn.Module, records: Any) -> None:
         model.attached_to = records.ids
 
-    def contacts(self, model: Table, records: Measurements, ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
+    def row_interactions(
+        self, model: Table, records: Measurements, ids, *, n_draws: int, rng: np.random.Generator
+    ) -> list[RowInteractions]:
         records = records.keep(ids)
         rows, features, targets = self.batch(records, records.ids, rng=rng)
         slopes = (model.rows[rows] * features).sum(2) - targets

@@ -14,7 +14,7 @@ from r2u_rec.core.trainer import Trainer
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
-from r2u_rec.unlearn.curvature.block_newton import CONTACTS_AT_ONCE
+from r2u_rec.unlearn.curvature.block_newton import INTERACTIONS_AT_ONCE
 from r2u_rec.unlearn.curvature.blocks import sum_of_blocks
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions, SupportsRowInteractions
 from r2u_rec.unlearn.post_hoc import edited_copy
@@ -69,7 +69,9 @@ class AltEraser:
     def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
         """Returns a model trained on `records`; CapabilityError when the task cannot say how records meet rows."""
         if not isinstance(task, SupportsRowInteractions):
-            raise CapabilityError(f"AltEraser needs a task with contacts(model, records, ...), {type(task).__name__} has none: use Retrain")
+            raise CapabilityError(
+                f"AltEraser needs a task with row_interactions(model, records, ...), {type(task).__name__} has none: use Retrain"
+            )
         return Fitted(self.trainer.train(task, records, seed=seed), records)
 
     def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
@@ -86,7 +88,7 @@ class AltEraser:
         """Goes on from where the model stands, in place: first the rows that the request met, then those they meet."""
         task.attach(model, left)
         moving: dict[str, Tensor] = {}
-        for found in self._contacts(task, model, forget, seed, "request"):
+        for found in self._row_interactions(task, model, forget, seed, "request"):
             for c in found:
                 moving.setdefault(c.table, _none(model, c.table))[c.rows[:, 0]] = True
         for at in range(self.n_rounds):
@@ -104,7 +106,7 @@ class AltEraser:
         d = values.shape[1]
         gradient, ridges = torch.zeros(len(rows), d, dtype=torch.float64), torch.zeros(len(rows), dtype=torch.float64)
         blocks, met = torch.zeros(len(rows), d, d, dtype=torch.float64), torch.zeros(len(rows), dtype=torch.bool)
-        for found in self._contacts(task, model, records, seed, f"{table} {at}"):
+        for found in self._row_interactions(task, model, records, seed, f"{table} {at}"):
             for c in (c for c in found if c.table == table):
                 where, features, slopes, curvatures, weights = _chosen(c, moving)
                 where = place[where]
@@ -129,18 +131,18 @@ class AltEraser:
     def _widen_(self, moving: dict[str, Tensor], task: Any, model: nn.Module, records: Any, seed: int) -> None:
         """Adds to the rows that move those that share a record with one of them."""
         now = {table: mask.clone() for table, mask in moving.items()}
-        for found in self._contacts(task, model, records, seed, "frontier"):
+        for found in self._row_interactions(task, model, records, seed, "frontier"):
             shared = torch.stack([now[c.table][c.rows[:, 0]] for c in found]).any(0)
             for c in found:
                 moving[c.table][c.rows[shared, 0]] = True
 
-    def _contacts(self, task: Any, model: nn.Module, records: Any, seed: int, part: str) -> Iterator[list[RowInteractions]]:
-        """Yields the contacts of the records in blocks of bounded size."""
-        size = max(1, CONTACTS_AT_ONCE // self.n_draws)
+    def _row_interactions(self, task: Any, model: nn.Module, records: Any, seed: int, part: str) -> Iterator[list[RowInteractions]]:
+        """Yields the row interactions of the records in blocks of bounded size."""
+        size = max(1, INTERACTIONS_AT_ONCE // self.n_draws)
         for at in range(0, len(records.ids), size):
             rng = stream(seed, "alt eraser", part, at)
             with torch.no_grad():
-                yield task.contacts(model, records, records.ids[at : at + size], n_draws=self.n_draws, rng=rng)
+                yield task.row_interactions(model, records, records.ids[at : at + size], n_draws=self.n_draws, rng=rng)
 
 
 def _none(model: nn.Module, table: str) -> Tensor:
@@ -148,7 +150,7 @@ def _none(model: nn.Module, table: str) -> Tensor:
 
 
 def _chosen(c: RowInteractions, moving: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Returns rows (m,), features (m, d), slopes, curvatures and ridges (m,) of the contacts with rows that move."""
+    """Returns rows (m,), features (m, d), slopes, curvatures and ridges (m,) of the interactions with rows that move."""
     record, column = moving[c.rows].nonzero(as_tuple=True)
     features = c.features[record, column if c.features.shape[1] > 1 else torch.zeros_like(column)]
     slopes, curvatures, ridges = (values[record, column] for values in (c.slopes, c.curvatures, c.ridges))

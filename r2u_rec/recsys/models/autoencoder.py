@@ -81,7 +81,7 @@ class Autoencoder(nn.Module):
         return F.embedding_bag(items, self.input_rows, starts, mode="sum", per_sample_weights=weights) + self.hidden_bias
 
     @torch.no_grad()
-    def input_contacts(
+    def input_row_interactions(
         self, histories: sparse.csr_array, owner: Tensor, items: Tensor, *, n_draws: int, rng: np.random.Generator
     ) -> RowInteractions:
         """Returns how interactions meet the input rows; each stands for the row of its own item.

@@ -105,7 +105,7 @@ class RecBoleTask:
 class RecBolePairs:
     """A `RecBoleTask` whose model learns from pairs and scores by two tables (BPR, and graph models with its loss).
 
-    It offers beside what every task offers: joined batches, the level of chance, and the contacts that block Newton asks for.
+    It offers beside what every task offers: joined batches, the level of chance, and the row interactions that block Newton asks for.
     """
 
     task: RecBoleTask
@@ -140,10 +140,12 @@ class RecBolePairs:
         return float(np.log(2.0))
 
     @torch.no_grad()
-    def contacts(self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
+    def row_interactions(
+        self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator
+    ) -> list[RowInteractions]:
         """Returns how records meet the item rows and, where they are no propagated ones, the user rows; penalties are left out."""
         pairs = RankingTask(matrix_factorization(), "bpr", negatives=self.task.negatives)
-        found = pairs.contacts(model, records, ids, n_draws=n_draws, rng=rng)
+        found = pairs.row_interactions(model, records, ids, n_draws=n_draws, rng=rng)
         return [replace(c, rows=c.rows + 1) if c.table.startswith("model.") else c for c in found]  # row 0 is the library's padding
 
 

@@ -17,7 +17,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.recsys.tasks.sequences import together
-from r2u_rec.recsys.tasks.softmax import softmax_contacts, softmax_losses
+from r2u_rec.recsys.tasks.softmax import softmax_losses, softmax_row_interactions
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 
 
@@ -79,16 +79,18 @@ class HistoryTask:
         model.rebuild(records)
 
     @torch.no_grad()
-    def contacts(self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
+    def row_interactions(
+        self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator
+    ) -> list[RowInteractions]:
         """Returns how interactions meet the output rows, through hidden vectors, and the input rows, where the model says how.
 
         The histories are the model's own while they hold the request, so that hidden vectors are those that training saw.
         """
         batch = _batch(_known(model, records, ids), records, ids)
         table, hidden = model.get_parameter(model.item_rows), model.hidden(batch.histories)
-        found = [softmax_contacts(model.item_rows, table, hidden, batch.owner, batch.items, n_draws=n_draws, rng=rng)]
-        if hasattr(model, "input_contacts"):
-            found.append(model.input_contacts(batch.histories, batch.owner, batch.items, n_draws=n_draws, rng=rng))
+        found = [softmax_row_interactions(model.item_rows, table, hidden, batch.owner, batch.items, n_draws=n_draws, rng=rng)]
+        if hasattr(model, "input_row_interactions"):
+            found.append(model.input_row_interactions(batch.histories, batch.owner, batch.items, n_draws=n_draws, rng=rng))
         return found
 
 

@@ -154,7 +154,9 @@ class RankingTask:
         model.forget_rows_(absent)
 
     @torch.no_grad()
-    def contacts(self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
+    def row_interactions(
+        self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator
+    ) -> list[RowInteractions]:
         """Returns how interactions meet the item rows, through the user vector, and the user rows, through item vectors.
 
         The item rows are those that scores are made from: the embedding itself, or the correction that a graph model adds

@@ -18,10 +18,10 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.recsys.tasks.losses import bce_derivatives, bce_loss
 from r2u_rec.recsys.tasks.sequences import Sequences, sequences_of, together, windows_before
-from r2u_rec.recsys.tasks.softmax import softmax_contacts, softmax_losses
+from r2u_rec.recsys.tasks.softmax import softmax_losses, softmax_row_interactions
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 
-CONTACTS_AT_ONCE = 8192
+INTERACTIONS_AT_ONCE = 8192
 """Records whose windows are computed at once."""
 
 
@@ -93,7 +93,9 @@ class SequenceTask:
         model.rebuild(records)
 
     @torch.no_grad()
-    def contacts(self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
+    def row_interactions(
+        self, model: Any, records: InteractionLog, ids: Ids, *, n_draws: int, rng: np.random.Generator
+    ) -> list[RowInteractions]:
         """Returns how interactions meet the rows of the item table that scores are made from, through the vector of what came before.
 
         The same table is read as input; that side is left out: what is remembered sits in the scores.
@@ -105,7 +107,7 @@ class SequenceTask:
         hidden = torch.cat([_hidden(model, part) for part in _parts(batch)])  # (n, d)
         name, table = model.item_rows, model.get_parameter(model.item_rows)
         if self.loss == "softmax":
-            return [softmax_contacts(name, table, hidden, torch.arange(len(hidden)), batch.items[:, 0], n_draws=n_draws, rng=rng)]
+            return [softmax_row_interactions(name, table, hidden, torch.arange(len(hidden)), batch.items[:, 0], n_draws=n_draws, rng=rng)]
         slopes, curvatures = bce_derivatives((hidden.unsqueeze(1) * table[batch.items]).sum(-1))
         return [RowInteractions(name, batch.items, hidden.unsqueeze(1), slopes, curvatures, torch.zeros_like(slopes))]
 
@@ -119,8 +121,8 @@ class SequenceTask:
 
 
 def _parts(batch: SequenceBatch) -> list[SequenceBatch]:
-    cuts = range(0, len(batch.rows), CONTACTS_AT_ONCE)
-    slices = [slice(at, at + CONTACTS_AT_ONCE) for at in cuts]
+    cuts = range(0, len(batch.rows), INTERACTIONS_AT_ONCE)
+    slices = [slice(at, at + INTERACTIONS_AT_ONCE) for at in cuts]
     return [SequenceBatch(batch.sequences, batch.rows[s], batch.places[s], batch.items[s]) for s in slices]
 
 

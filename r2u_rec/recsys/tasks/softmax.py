@@ -24,7 +24,7 @@ def softmax_losses(hidden: Tensor, owner: Tensor, items: Tensor, table: Tensor) 
 
 
 @torch.no_grad()
-def softmax_contacts(
+def softmax_row_interactions(
     name: str, table: Tensor, hidden: Tensor, owner: Tensor, items: Tensor, *, n_draws: int, rng: np.random.Generator
 ) -> RowInteractions:
     """Returns how records meet the rows of a softmax's table.

@@ -17,7 +17,7 @@ from r2u_rec.rng import stream
 from r2u_rec.unlearn.curvature.blocks import TableBlocks, gather_blocks
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions, SupportsRowInteractions
 
-CONTACTS_AT_ONCE = 262_144
+INTERACTIONS_AT_ONCE = 262_144
 """Contacts gathered in one piece: what bounds the memory of a large request, and of the end of training."""
 
 Erase = Callable[[Ids, float], nn.Module]
@@ -69,7 +69,7 @@ class BlockNewton:
         if not callable(self.length) and not self.length >= 0:
             raise SettingsError(f"length must be >= 0, got {self.length}")
         if not self.damping > 0:
-            raise SettingsError(f"damping must be > 0, got {self.damping}: rows without other contacts have no curvature of their own")
+            raise SettingsError(f"damping must be > 0, got {self.damping}: rows without other interactions have no curvature of their own")
         if self.n_draws < 1:
             raise SettingsError(f"n_draws must be >= 1, got {self.n_draws}")
         if self.n_kept < 1:
@@ -82,7 +82,7 @@ class BlockNewton:
         """Raises CapabilityError when the task cannot say how records meet rows."""
         if not isinstance(task, SupportsRowInteractions):
             raise CapabilityError(
-                f"block Newton needs a task with contacts(model, records, ...), {type(task).__name__} has none: use gradient "
+                f"block Newton needs a task with row_interactions(model, records, ...), {type(task).__name__} has none: use gradient "
                 "ascent or retrain"
             )
 
@@ -95,7 +95,7 @@ class BlockNewton:
         model.eval()
         parameters = dict(model.named_parameters())
         tables: dict[str, TableBlocks] = {}
-        for ids, found in self._contacts(task, model, records, n_draws=self.n_kept, seed=seed):
+        for ids, found in self._row_interactions(task, model, records, n_draws=self.n_kept, seed=seed):
             for c in found:
                 part = gather_blocks(c, ids, len(parameters[c.table]))
                 tables[c.table] = tables[c.table].joined(part) if c.table in tables else part
@@ -130,7 +130,7 @@ class BlockNewton:
         kept = {t.table: t for t in memory.tables}
         gradients: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in kept}
         features: dict[str, list[Tensor]] = {name: [] for name in kept}
-        for _, found in self._contacts(task, model, forget, n_draws=self.n_draws, seed=seed):
+        for _, found in self._row_interactions(task, model, forget, n_draws=self.n_draws, seed=seed):
             for c in found:
                 gradients[c.table].append(_gradient(c, parameters[c.table].detach()))
                 features[c.table].append(_paired(c, kept[c.table]))
@@ -151,16 +151,16 @@ class BlockNewton:
     def _share(self, table: str) -> float:
         return next((share for pattern, share in self.shares.items() if fnmatch.fnmatchcase(table, pattern)), 1.0)
 
-    def _contacts(
+    def _row_interactions(
         self, task: Any, model: nn.Module, records: Any, *, n_draws: int, seed: int
     ) -> Iterator[tuple[Ids, list[RowInteractions]]]:
-        """Yields ids and contacts of the records in blocks of bounded size, in the order of their ids."""
+        """Yields ids and row interactions of the records in blocks of bounded size, in the order of their ids."""
         self.check(task)
-        size = max(1, CONTACTS_AT_ONCE // n_draws)
+        size = max(1, INTERACTIONS_AT_ONCE // n_draws)
         for at in range(0, len(records.ids), size):
             ids = records.ids[at : at + size]
             with torch.no_grad():
-                found = task.contacts(model, records, ids, n_draws=n_draws, rng=stream(seed, "contacts", at))
+                found = task.row_interactions(model, records, ids, n_draws=n_draws, rng=stream(seed, "contacts", at))
             chosen = [c for c in found if self.tables is None or any(fnmatch.fnmatchcase(c.table, p) for p in self.tables)]
             if not chosen:
                 raise SettingsError(f"tables={list(self.tables or ())} matches none of {[c.table for c in found]}")
@@ -175,7 +175,7 @@ def _move_(model: nn.Module, step: dict[str, Tensor], length: float) -> None:
 
 
 def _paired(c: RowInteractions, table: TableBlocks) -> Tensor:
-    """Returns the features that go with the contacts kept: one for all of a record's rows, or the first ones."""
+    """Returns the features that go with the interactions kept: one for all of a record's rows, or the first ones."""
     return c.features if c.features.shape[1] == 1 else c.features[:, : table.rows.shape[1]]
 
 

@@ -18,9 +18,9 @@ class TableBlocks:
 
     Attributes:
         table: parameter name.
-        blocks: (n_rows, d, d) sum of curvature times feature feature^T over the contacts of each row; for a table of own
-            rows (1, d, d), the mean over all contacts.
-        ridges: (n_rows,) sum of the L2 weights; counts: (n_rows,) number of contacts, used by tables of own rows.
+        blocks: (n_rows, d, d) sum of curvature times feature feature^T over the interactions of each row; for a table of own
+            rows (1, d, d), the mean over all interactions.
+        ridges: (n_rows,) sum of the L2 weights; counts: (n_rows,) number of interactions, used by tables of own rows.
         ids: (n,) the records in it; rows (n, c) int32 and curvatures, record_ridges (n, c): each one's part, so that
             what is subtracted is exactly what was added. A record's part leaves with the record.
         features: (n, c, d) of tables that a record meets with a feature a row; None where one feature serves all its rows and is
@@ -106,22 +106,22 @@ class TableBlocks:
         return data
 
 
-def gather_blocks(contacts: RowInteractions, ids: Ids, n_rows: int) -> TableBlocks:
-    """Returns the blocks of a table from the contacts of all records `ids`, (n, c)."""
-    rows, d = contacts.rows, contacts.features.shape[-1]
+def gather_blocks(interactions: RowInteractions, ids: Ids, n_rows: int) -> TableBlocks:
+    """Returns the blocks of a table from the interactions of all records `ids`, (n, c)."""
+    rows, d = interactions.rows, interactions.features.shape[-1]
     flat = rows.flatten()
-    dtype = contacts.features.dtype
+    dtype = interactions.features.dtype
     counts = torch.bincount(flat, minlength=n_rows).double()
-    ridges = torch.zeros(n_rows, dtype=dtype).index_add_(0, flat, contacts.ridges.flatten().to(dtype))
-    if contacts.own:
-        blocks = sum_of_blocks(torch.zeros_like(rows), contacts.curvatures, contacts.features, 1)[1] / max(float(counts.sum()), 1.0)
+    ridges = torch.zeros(n_rows, dtype=dtype).index_add_(0, flat, interactions.ridges.flatten().to(dtype))
+    if interactions.own:
+        blocks = sum_of_blocks(torch.zeros_like(rows), interactions.curvatures, interactions.features, 1)[1] / max(float(counts.sum()), 1.0)
     else:
-        touched, sums = sum_of_blocks(rows, contacts.curvatures, contacts.features)
+        touched, sums = sum_of_blocks(rows, interactions.curvatures, interactions.features)
         blocks = torch.zeros(n_rows, d, d, dtype=dtype)
         blocks[touched] = sums
-    parts = (rows.to(torch.int32), contacts.curvatures.to(dtype), contacts.ridges.to(dtype))
-    kept = None if contacts.own or contacts.features.shape[1] == 1 else contacts.features
-    return TableBlocks(contacts.table, blocks, ridges, counts, contacts.own, np.asarray(ids), *parts, features=kept)
+    parts = (rows.to(torch.int32), interactions.curvatures.to(dtype), interactions.ridges.to(dtype))
+    kept = None if interactions.own or interactions.features.shape[1] == 1 else interactions.features
+    return TableBlocks(interactions.table, blocks, ridges, counts, interactions.own, np.asarray(ids), *parts, features=kept)
 
 
 def sum_of_blocks(rows: Tensor, weights: Tensor, features: Tensor, n_rows: int | None = None) -> tuple[Tensor, Tensor]:

@@ -39,7 +39,9 @@ class RowInteractions:
 class SupportsRowInteractions(Protocol):
     """A task that can say how records meet the rows of a model's tables."""
 
-    def contacts(self, model: nn.Module, records: Any, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
+    def row_interactions(
+        self, model: nn.Module, records: Any, ids: Ids, *, n_draws: int, rng: np.random.Generator
+    ) -> list[RowInteractions]:
         """Returns one `RowInteractions` a table for the records `ids` among `records`, in the order of `ids`.
 
         `n_draws` samples, drawn against `records`, stand for what the loss averages over beside the record.
