@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from r2u_rec.cli.settings import RevocabilitySettings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.governance.matching import matched_halves
-from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share
-from r2u_rec.revocability.governance.rules import enforced
+from r2u_rec.revocability.scoring import revocable_users
+from r2u_rec.revocability.settings import RevocabilitySettings
 from r2u_rec.rng import stream
 
 Codes = NDArray[np.int64]
@@ -43,19 +42,6 @@ class Cohorts:
         """The records of everyone who is trained on."""
         apart = self.histories.ids_of_users(np.concatenate([self.holdout, self.calibration_users]))
         return self.histories.drop(apart) if len(apart) else self.histories
-
-
-def revocable_users(log: InteractionLog, scores: NDArray[np.float64], r: RevocabilitySettings, *, seed: int) -> Codes:
-    """Returns whom the policy of the settings calls revocable, with those whom a rule says always and without those it says never."""
-    if r.policy == "explicit":
-        chosen = explicit(log, r.users)
-    elif r.policy == "threshold":
-        chosen = threshold(scores, r.value)
-    elif r.policy == "sampled_by_score":
-        chosen = sampled_by_score(scores, stream(seed, "revocable"), share=r.share)
-    else:
-        chosen = top_share(scores, r.share, seed=seed)
-    return enforced(chosen, scores) if r.rules else chosen
 
 
 def draw_cohorts(log: InteractionLog, scores: NDArray[np.float64], r: RevocabilitySettings, *, seed: int) -> Cohorts:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from r2u_rec.cli import build, sources
-from r2u_rec.cli.cohorts import Cohorts, revocable_users
+from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.model_settings import CLOSED_FORMS
 from r2u_rec.cli.settings import RevocabilitySettings, Settings
 from r2u_rec.core.protocols import Fitted
@@ -17,6 +17,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, DataError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.revocability.governance.policies import explicit
+from r2u_rec.revocability.scoring import revocable_users
 from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 from r2u_rec.unlearn.sharded import ShardedMemory

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from r2u_rec.cli import sources
-from r2u_rec.cli.cohorts import Cohorts, revocable_users
+from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.policy_words import weights_of
 from r2u_rec.cli.settings import Settings
 from r2u_rec.data.log import InteractionLog
@@ -17,6 +17,7 @@ from r2u_rec.data.split import Parts
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.governance.policies import sampled_by_score
 from r2u_rec.revocability.scorers.ranks import rank_shares
+from r2u_rec.revocability.scoring import revocable_users
 from r2u_rec.rng import stream as random_stream
 from r2u_rec.simulation.arrivals import Incident, draw_requests
 from r2u_rec.simulation.population import draw_arrivals, draw_returns

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from r2u_rec.cli.scoring import Scored
     from r2u_rec.data.log import InteractionLog
+    from r2u_rec.revocability.scoring import Scored
 
 _OUT = "scores.parquet"
 
@@ -43,7 +43,8 @@ def run(argv: Sequence[str]) -> int:
     if out is not None and out.suffix not in (".parquet", ".csv"):
         raise UsageError(f"--out must end in .parquet or .csv, got {out}")
 
-    from r2u_rec.cli import scoring, sources
+    from r2u_rec.cli import sources
+    from r2u_rec.revocability import scoring
 
     log = sources.read(s.data)
     code = None
@@ -67,7 +68,7 @@ def _write(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Sett
     import numpy as np
     import pandas as pd
 
-    from r2u_rec.cli import scoring
+    from r2u_rec.revocability import scoring
 
     revocable = np.isin(np.arange(log.n_users), users)
     frame = pd.DataFrame(
@@ -122,7 +123,7 @@ def _print_findings(log: InteractionLog, found: Scored) -> None:
 
 
 def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Settings, code: int) -> None:
-    from r2u_rec.cli import scoring
+    from r2u_rec.revocability import scoring
     from r2u_rec.revocability.reports.explain import explain
     from r2u_rec.revocability.reports.explanation_text import explanation_text
 
@@ -134,7 +135,7 @@ def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int
 
 
 def _print_fairness(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Settings, columns: list[str]) -> None:
-    from r2u_rec.cli import scoring
+    from r2u_rec.revocability import scoring
     from r2u_rec.revocability.reports.fairness import fairness
     from r2u_rec.revocability.reports.fairness_table import fairness_text
 

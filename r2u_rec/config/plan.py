@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.registry.nearest import unknown_name
 from r2u_rec.registry.specs import ArmSpec, MethodSpec, ModelSpec, lacking
 from r2u_rec.registry.tables import ARMS, METHODS, MODELS
-from r2u_rec.registry.nearest import unknown_name
 
 if TYPE_CHECKING:
     from r2u_rec.core.protocols import Method

@@ -11,19 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from r2u_rec.cli.cohorts import revocable_users
-from r2u_rec.cli.settings import RevocabilitySettings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.featurize.history import times_of
 from r2u_rec.revocability.featurize.table import FeatureSettings, features
+from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share
 from r2u_rec.revocability.governance.rule_text import parse_rules
-from r2u_rec.revocability.governance.rules import Ruled, apply_rules
+from r2u_rec.revocability.governance.rules import Ruled, apply_rules, enforced
 from r2u_rec.revocability.learned.erasures import NEVER, Erasures, read_erasures
 from r2u_rec.revocability.scorers.blend import WEIGHTS, blend_columns
 from r2u_rec.revocability.scorers.names import scorer
 from r2u_rec.revocability.scorers.ranks import rank_shares
 from r2u_rec.revocability.scorers.registry import REGISTRY, Scorer
+from r2u_rec.revocability.settings import RevocabilitySettings
+from r2u_rec.rng import stream
 
 if TYPE_CHECKING:
     from r2u_rec.revocability.learned.labels import Rows
@@ -75,6 +76,19 @@ def scored(log: InteractionLog, r: RevocabilitySettings, *, seed: int) -> Scored
         raw = function(log, **_options(function, r, seed=seed))
         found = Scored(_entry(r), raw, _unruled(raw), erasures=erasures)
     return replace(found, ruled=apply_rules(rank_shares(found.raw), rules, log.user_info)) if rules else found
+
+
+def revocable_users(log: InteractionLog, scores: NDArray[np.float64], r: RevocabilitySettings, *, seed: int) -> NDArray[np.int64]:
+    """Returns whom the policy of the settings calls revocable, with those whom a rule says always and without those it says never."""
+    if r.policy == "explicit":
+        chosen = explicit(log, r.users)
+    elif r.policy == "threshold":
+        chosen = threshold(scores, r.value)
+    elif r.policy == "sampled_by_score":
+        chosen = sampled_by_score(scores, stream(seed, "revocable"), share=r.share)
+    else:
+        chosen = top_share(scores, r.share, seed=seed)
+    return enforced(chosen, scores) if r.rules else chosen
 
 
 def flagged(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int) -> NDArray[np.int64]:
