@@ -137,7 +137,7 @@ def test_the_checks_find_what_is_broken(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("trian runs/a", "did you mean train?"),
+        ("trian runs/a", "did you mean 'train'?"),
         ("train --model.nam mf", "unknown flag --model.nam"),
         ("train --model.name mff", "model.name takes one of"),
         ("run --preset demoo", "unknown preset"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+
+from r2u_rec.suggest import unknown
 
 VERBS = {
     "datasets": "list the data sets that are here and that can be had, and fetch them",
@@ -41,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb = given[0]
     if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        return _fail(f"unknown verb {verb!r}" + (f"; did you mean {near[0]}?" if near else f"; there are {', '.join(VERBS)}"), 2)
+        return _fail(unknown("verb", verb, VERBS), 2)
     return _run(verb, given[1:], debug)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from r2u_rec.cli.settings import SECTIONS, SETTINGS_FILE, Settings
 from r2u_rec.errors import R2UError
+from r2u_rec.suggest import suggest, unknown
 
 
 class UsageError(R2UError, ValueError):
@@ -106,7 +106,7 @@ def _paired(known: dict[str, Any], argv: list[str]) -> Iterator[str]:
             continue
         key, equals, _ = token[2:].partition("=")
         if key.removesuffix("+") not in known:
-            raise UsageError(f"unknown flag --{key}{nearest(key, known).replace('mean ', 'mean --')}")
+            raise UsageError(f"unknown flag --{key}{suggest(f'--{key}', [f'--{flag}' for flag in known])}")
         takes_value = known[key.removesuffix("+")].nargs != 0 and key not in ("help", "print_config")
         if takes_value and not equals and (not waiting or (waiting[-1].startswith("--") and waiting[-1] != "--")):
             raise UsageError(f"--{key} needs a value")
@@ -134,7 +134,7 @@ def _values(argv: Sequence[str], flag: str) -> list[str]:
 def _preset(name: str) -> Path:
     there = presets()
     if name not in there:
-        raise UsageError(f"unknown preset {name!r}{nearest(name, there)}; there are {', '.join(there)}")
+        raise UsageError(unknown("preset", name, there))
     return there[name]
 
 
@@ -158,16 +158,7 @@ def _check_file(known: dict[str, Any], path: Path) -> None:
             raise UsageError(f"{path}: {name} must hold settings such as '{name}:\\n  ...', got {section!r}")
         for key in (f"{name}.{each}" for each in section) if inner else [str(name)] * (name not in SECTIONS):
             if key not in known:
-                raise UsageError(f"{path}: unknown key {key}{nearest(key, known)}")
-
-
-def nearest(name: str, known: Any) -> str:
-    """Returns '; did you mean ...?' for the nearest known name, comparing last parts too; empty when nothing is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if not near:
-        by_end: dict[str, str] = {each.rpartition(".")[2]: each for each in known}
-        near = [by_end[end] for end in difflib.get_close_matches(name.rpartition(".")[2], by_end, n=1, cutoff=0.6)]
-    return f"; did you mean {near[0]}?" if near else ""
+                raise UsageError(f"{path}: unknown key {key}{suggest(key, known)}")
 
 
 def _short(message: str, known: dict[str, Any]) -> str:
@@ -179,7 +170,7 @@ def _short(message: str, known: dict[str, Any]) -> str:
     got = next((each.strip().strip("'\"") for each in (value[-1] if value else ()) if each), "")
     hint = getattr(known[found[1]], "_typehint", None) or known[found[1]].type
     choices = [str(each) for kind in _alternatives(hint) for each in (get_args(kind) if get_origin(kind) is Literal else ())]
-    return f"{found[1]} takes {_described(hint)}, got {got!r}{nearest(got, choices)}"
+    return f"{found[1]} takes {_described(hint)}, got {got!r}{suggest(got, choices)}"
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from dataclasses import fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -10,6 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from r2u_rec.errors import SettingsError
 from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.policies import Policy
+from r2u_rec.suggest import suggest, unknown
 
 NEVER = "never"
 OPERATORS = (NEVER, "retrain", "newton", "ascent", "exact", "sharded", "auto")
@@ -28,18 +28,18 @@ def policy_of(text: str) -> Policy:
         raise SettingsError(f"a policy must begin with one of {', '.join(OPERATORS)}, got an empty text")
     operator, given = words[0], {}
     if operator not in OPERATORS:
-        raise SettingsError(f"policy {text!r}: {operator!r} is not one of {', '.join(OPERATORS)}{_near(operator, OPERATORS)}")
+        raise SettingsError(f"policy {text!r}: {unknown('operator', operator, OPERATORS)}")
     kinds = {name: kind for name, kind in get_type_hints(Policy).items() if name in _settable()}
     for word in words[1:]:
         name, equals, value = word.partition("=")
         if name not in kinds:
-            raise SettingsError(f"policy {text!r}: {name!r} is not one of {', '.join(kinds)}{_near(name, kinds)}")
+            raise SettingsError(f"policy {text!r}: {unknown('setting', name, kinds)}")
         given[name] = _value(text, name, kinds[name], value if equals else None)
     if given.get("trained", "standard") not in ARMS:
         raise SettingsError(f"policy {text!r}: trained must be one of {', '.join(ARMS)}, got {given['trained']!r}")
     if given.get("among", AMONG[0]) not in AMONG:
         raise SettingsError(
-            f"policy {text!r}: among must be one of {', '.join(AMONG)}, got {given['among']!r}{_near(given['among'], AMONG)}"
+            f"policy {text!r}: among must be one of {', '.join(AMONG)}, got {given['among']!r}{suggest(given['among'], AMONG)}"
         )
     return Policy(name=" ".join(words), operator="none" if operator == NEVER else operator, **given)
 
@@ -74,11 +74,6 @@ def _value(text: str, name: str, kind: Any, value: str | None) -> Any:
         return plain(value)
     except ValueError:
         raise SettingsError(f"policy {text!r}: {name} must be a {'whole ' if plain is int else ''}number, got {value!r}") from None
-
-
-def _near(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def weights_of(words: tuple[str, ...], setting: str) -> dict[str, float]:

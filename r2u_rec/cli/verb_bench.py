@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from r2u_rec.cli.parse import UsageError, nearest
+from r2u_rec.cli.parse import UsageError
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown
 
 GROUP = "r2u_rec.benchmarks"
 """Entry points of benchmarks: name = "module:function", a function of the arguments after the name that returns an exit status or None."""
@@ -25,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
             print(f"{name:<24} {_first_line(point)}")
         return 0
     if argv[0] not in there:
-        raise UsageError(f"unknown benchmark {argv[0]!r}{nearest(argv[0], there)}; there are {', '.join(there)}")
+        raise UsageError(unknown("benchmark", argv[0], there))
     return int(there[argv[0]].load()(list(argv[1:])) or 0)
 
 

@@ -14,6 +14,7 @@ from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.ids import Ids, as_ids, positions_of
 from r2u_rec.language.texts import Texts
 from r2u_rec.language.tokenizer import padding
+from r2u_rec.suggest import unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +75,9 @@ class Documents:
             SettingsError: a name that is no group.
         """
         wanted = [names] if isinstance(names, str) else list(names)
-        unknown = [name for name in wanted if name not in self.group_names]
-        if unknown:
-            raise SettingsError(f"no group is called {unknown[0]!r}: groups are {', '.join(self.group_names)}")
+        missing = [name for name in wanted if name not in self.group_names]
+        if missing:
+            raise SettingsError(unknown("group", missing[0], self.group_names))
         return self.ids[np.isin(self.groups, [self.group_names.index(name) for name in wanted])]
 
     def _rows(self, at: NDArray[np.int64]) -> Self:

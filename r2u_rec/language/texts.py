@@ -11,6 +11,7 @@ from r2u_rec.data.catalogue.cards import Source
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.language import text_files as read
 from r2u_rec.language.text_files import Row
+from r2u_rec.suggest import unknown
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def load_texts(name: str, path: str | Path | None = None, parts: Sequence[str] |
         DataError: files that cannot be read, or that hold no text. DownloadError: no source gives the data.
     """
     if name not in _READERS:
-        raise SettingsError(f"no texts are called {name!r}: known are {', '.join(_READERS)}")
+        raise SettingsError(unknown("texts", name, _READERS))
     files, promised = _files(name, path)
     rows = list(_READERS[name](files))
     groups = list(dict.fromkeys(group for group, _ in rows))

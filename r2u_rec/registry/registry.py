@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.registry.nearest import unknown_name
+from r2u_rec.suggest import unknown
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Registry(Generic[T]):
             elif name in self._points():
                 self._specs[name] = self._checked(name, self._points()[name].load())
             else:
-                raise SettingsError(unknown_name(self.what, name, self.names()))
+                raise SettingsError(unknown(self.what, name, self.names()))
         return self._specs[name]
 
     def items(self) -> Iterator[tuple[str, T]]:

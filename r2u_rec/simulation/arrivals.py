@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from r2u_rec.rng import stream
 from r2u_rec.simulation.crowd import RequestGenerator
 from r2u_rec.simulation.population import DAY, Arrivals
 from r2u_rec.simulation.requests import KINDS, Request
+from r2u_rec.suggest import unknown
 
 MONTH_DAYS = 365.25 / 12
 _INCIDENT, _ORDINARY, _LEAVING = range(3)  # in this order at one moment
@@ -195,9 +195,7 @@ def _kinds(kinds: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
     """The kinds in the order of `KINDS`, whatever the order given, and their shares, which sum to one."""
     for kind, share in kinds.items():
         if kind not in KINDS:
-            near = difflib.get_close_matches(kind, KINDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KINDS)}"
-            raise SettingsError(f"{kind!r} is no kind of request: {hint}")
+            raise SettingsError(unknown("kind of request", kind, KINDS))
         if not 0 <= share < np.inf:
             raise SettingsError(f"the share of {kind!r} must be >= 0 and finite, got {share}")
     names = [kind for kind in KINDS if kinds.get(kind, 0) > 0]

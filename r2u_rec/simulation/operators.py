@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
 from r2u_rec.simulation.cost_model import Batch, Drift, OperatorCost, Plan, TouchesShards, choose, modelled, overdrawn
 from r2u_rec.simulation.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
+from r2u_rec.suggest import choices
 from r2u_rec.unlearn.retrain import Retrain
 
 UNNEEDED = "unneeded"
@@ -43,9 +43,7 @@ class Operators:
         policy, methods = self.policy, self.methods
         named = {RETRAIN} | {name for name in (policy.operator, policy.among) if name is not None and name not in (AUTO, NONE)}
         for name in sorted(named - set(methods)):
-            near = difflib.get_close_matches(name, list(methods), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(methods) or 'none'}"
-            raise SettingsError(f"policy {policy.name!r} needs a method called {name!r}: {hint}")
+            raise SettingsError(f"policy {policy.name!r} needs a method called {name!r}{choices(name, methods)}")
         if policy.reprepare_every_days is not None and REPREPARE not in methods and policy.trained == "standard":
             raise SettingsError(
                 f"policy {policy.name!r} prepares again every {policy.reprepare_every_days:g} days, and no method is called {REPREPARE!r}: "

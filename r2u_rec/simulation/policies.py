@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown
 
 DAY = 86_400
 SHORTEST_MONTH_DAYS = 28
@@ -132,17 +132,12 @@ def ready(name: str, /, **changes: Any) -> Policy:
         SettingsError: there is no such policy, or no such field; or the changed policy is refused.
     """
     if name not in READY:
-        raise SettingsError(f"no ready policy is called {name!r}{_nearest(name, READY)}")
+        raise SettingsError(unknown("ready policy", name, READY))
     fields = list(Policy.__dataclass_fields__)
     for field in changes:
         if field not in fields:
-            raise SettingsError(f"a policy has no field {field!r}{_nearest(field, fields)}")
+            raise SettingsError(unknown("field of a policy", field, fields))
     return replace(READY[name], **changes)
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f": did you mean {near[0]!r}?" if near else f": there are {', '.join(known)}"
 
 
 def _days(days: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.ids import Ids
+from r2u_rec.suggest import choices, suggest
 
 KINDS = ("user", "interaction", "item", "category", "window")
 _FIELDS = ("user", "item", "category", "since", "until")
@@ -76,8 +76,7 @@ class Request:
 def fault_of(kind: Any, fields: dict[str, Any]) -> str | None:
     """Returns what is wrong with a request of `kind` whose `fields` (None where absent) are these, or None if nothing is."""
     if kind not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, n=1)
-        return f"kind must be one of {', '.join(KINDS)}, got {kind!r}" + (f": did you mean {near[0]!r}?" if near else "")
+        return f"kind must be one of {', '.join(KINDS)}, got {kind!r}{suggest(kind, KINDS)}"
     needed = _NEEDED[kind]
     for name in _FIELDS:
         value = fields.get(name)
@@ -155,9 +154,7 @@ def items_of(log: InteractionLog, category: str, categories: str | None, separat
     mask: NDArray[np.bool_] = found.to_numpy(dtype=bool, na_value=False)
     if not mask.any():
         there = sorted(entries_of(column, separator))
-        near = difflib.get_close_matches(category, there, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there[:10])}" + (", ..." if len(there) > 10 else "")
-        raise DataError(f"no item has the category {category!r} in the column {categories!r}: {hint}")
+        raise DataError(f"no item has the category {category!r} in the column {categories!r}{choices(category, there)}")
     return mask
 
 
@@ -168,10 +165,8 @@ def category_column(log: InteractionLog, categories: str | None) -> pd.Series[An
     if log.item_info is None:
         raise SettingsError(f"categories={categories!r} needs item information, and the log has none: read the item file too")
     if categories not in log.item_info.columns:
-        names = [str(name) for name in log.item_info.columns]
-        near = difflib.get_close_matches(categories, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
-        raise SettingsError(f"categories={categories!r} is not a column of the item information: {hint}")
+        there = choices(categories, log.item_info.columns)
+        raise SettingsError(f"categories={categories!r} is not a column of the item information{there}")
     return log.item_info[categories]
 
 

@@ -14,7 +14,6 @@ A spec may also name a function directly, as "package.module:function" or "packa
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import suggest
 
 Spec: TypeAlias = Mapping[str, Any]
 """A trial: "kind" and the settings of that kind; flat, JSON values and lists of them."""
@@ -71,9 +71,7 @@ def kind_of(spec: Spec) -> Kind:
     target = kinds().get(str(name), str(name))
     found = re.fullmatch(r"([\w.]+):(\w+)(?:@(\d+))?", target)
     if name is None or found is None:
-        near = difflib.get_close_matches(str(name), kinds(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise SettingsError(f"kind must be one of {', '.join(kinds())} or module:function, got {name!r}{hint}")
+        raise SettingsError(f"kind must be one of {', '.join(kinds())} or module:function, got {name!r}{suggest(name, kinds())}")
     return Kind(found[1], found[2], int(found[3] or 1))
 
 

@@ -58,7 +58,7 @@ def test_a_failed_trial_makes_the_status_1_and_is_told_with_its_remedy_while_oth
         (["no-such"], 1, "unknown experiment 'no-such'"),
         (["paper_toys:run"], 1, "paper_toys:run is a function, not an Experiment"),
         (["paper_toys:GONE"], 1, "the experiment paper_toys:GONE is not there: paper_toys has no GONE"),
-        (["all", "--thread", "2"], 2, "unknown flag --thread; did you mean --threads?"),
+        (["all", "--thread", "2"], 2, "unknown flag --thread; did you mean '--threads'?"),
         (["--page"], 1, "holds no experiment yet"),
         (["paper_toys:TOY", "--threads", "0"], 1, "jobs and threads must be at least 1, got 1 and 0"),
     ],
@@ -71,12 +71,12 @@ def test_a_mistake_is_told_in_one_line(paper, argv, status, said):
 
 def test_an_unknown_preset_suggests_the_nearest(r2u):
     said = r2u("bench", "paper", "all", "--preset", "quik")
-    assert (said.status, said.err) == (1, "r2u: unknown preset 'quik'; did you mean quick?; there are quick, full, or name a .yaml file\n")
+    assert (said.status, said.err) == (1, "r2u: unknown preset 'quik'; did you mean 'quick'? there are quick, full, or name a .yaml file\n")
 
 
 def test_the_paper_is_one_benchmark_among_others(r2u):
     assert "`paper` repeats" in r2u("bench", "--help").out
-    assert "did you mean paper?" in r2u("bench", "papr").err
+    assert "did you mean 'paper'?" in r2u("bench", "papr").err
     assert {"paper", "rivals", "forgetting"} <= {line.split()[0] for line in r2u("bench", "--list").out.splitlines()}
 
 

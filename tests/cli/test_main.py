@@ -25,14 +25,14 @@ def test_every_verb_has_help(r2u, verb):
 
 
 def test_an_unknown_verb_suggests_the_nearest(r2u):
-    assert r2u("trian") == (2, "", "r2u: unknown verb 'trian'; did you mean train?\n")
+    assert r2u("trian") == (2, "", f"r2u: unknown verb 'trian'; did you mean 'train'? there are {', '.join(VERBS)}\n")
 
 
 def test_a_wrong_flag_exits_with_2_and_points_to_the_help(r2u):
     assert r2u("train", "--model.nam", "mf") == (
         2,
         "",
-        "r2u: unknown flag --model.nam; did you mean --model.name?\n     see r2u train --help\n",
+        "r2u: unknown flag --model.nam; did you mean '--model.name'?\n     see r2u train --help\n",
     )
 
 
@@ -92,7 +92,7 @@ def test_fetching_needs_a_name(r2u):
 def test_an_unknown_benchmark_suggests_the_nearest(r2u):
     said = r2u("bench", "reference_qualty")
     assert said.status == 2
-    assert "did you mean reference_quality?" in said.err
+    assert "did you mean 'reference_quality'?" in said.err
 
 
 def test_every_listed_benchmark_says_what_it_measures(r2u):

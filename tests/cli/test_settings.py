@@ -49,18 +49,18 @@ def test_lists_may_be_written_with_commas():
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--model.embeding_dim", "64"], "unknown flag --model.embeding_dim; did you mean --model.embedding_dim?"),
-        (["--embedding_dim=64"], "unknown flag --embedding_dim; did you mean --model.embedding_dim?"),
+        (["--model.embeding_dim", "64"], "unknown flag --model.embeding_dim; did you mean '--model.embedding_dim'?"),
+        (["--embedding_dim=64"], "unknown flag --embedding_dim; did you mean '--model.embedding_dim'?"),
         (["--model.embedding_dim", "many"], "model.embedding_dim takes a whole number, got 'many'"),
         (["--model.embedding_dim", "1.5"], "model.embedding_dim takes a whole number, got '1.5'"),
         (
             ["--model.name", "mff"],
-            "model.name takes one of mf, lightgcn, ease, item_knn, neumf, autoencoder, sasrec, got 'mff'; did you mean mf?",
+            "model.name takes one of mf, lightgcn, ease, item_knn, neumf, autoencoder, sasrec, got 'mff'; did you mean 'mf'?",
         ),
-        (["--forget.length", "canary"], "forget.length takes a number or one of canaries, shadow, got 'canary'; did you mean canaries?"),
+        (["--forget.length", "canary"], "forget.length takes a number or one of canaries, shadow, got 'canary'; did you mean 'canaries'?"),
         (["--data.shares", "1,2"], "data.shares takes a list of 3, each a number, got '[1, 2]'"),
         (["--training.lr"], "--training.lr needs a value"),
-        (["--preset", "demmo"], f"unknown preset 'demmo'; did you mean demo?; there are {', '.join(presets())}"),
+        (["--preset", "demmo"], f"unknown preset 'demmo'; did you mean 'demo'? there are {', '.join(presets())}"),
         (["stray"], "unrecognized arguments: stray"),
     ],
 )
@@ -71,9 +71,9 @@ def test_what_is_wrong_on_the_command_line_is_said_in_one_line_with_the_nearest_
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("model: {embeding_dim: 64}", "unknown key model.embeding_dim; did you mean model.embedding_dim?"),
-        ("modle: {embedding_dim: 64}", "unknown key modle.embedding_dim; did you mean model.embedding_dim?"),
-        ("sed: 3", "unknown key sed; did you mean seed?"),
+        ("model: {embeding_dim: 64}", "unknown key model.embeding_dim; did you mean 'model.embedding_dim'?"),
+        ("modle: {embedding_dim: 64}", "unknown key modle.embedding_dim; did you mean 'model.embedding_dim'?"),
+        ("sed: 3", "unknown key sed; did you mean 'seed'?"),
         ("model: 3", "model must hold settings"),
         ("- 3", "must hold sections such as 'model:', got list"),
         ("model: [", "cannot be read"),

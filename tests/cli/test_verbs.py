@@ -258,7 +258,7 @@ def test_ascent_stops_at_the_level_of_a_model_that_knows_nothing(r2u, small, tmp
     assert r2u("train", *small, *KEEP_ALL, *flags, "--prepare.arm=standard", f"--out={tmp_path / 'before'}").status == 0
     said = r2u("forget", tmp_path / "before", "--users", KEYS, f"--out={tmp_path / 'after'}")
     assert said.status == 0, said.err
-    assert "did you mean chance?" in r2u("train", *small, "--forget.target=chanse").err
+    assert "did you mean 'chance'?" in r2u("train", *small, "--forget.target=chanse").err
 
 
 def test_without_anyone_to_watch_by_training_runs_but_quality_cannot_be_held(r2u, small, tmp_path):

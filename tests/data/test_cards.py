@@ -113,9 +113,9 @@ def test_the_list_shows_every_data_set_and_fetches_nothing(tmp_path: Path, monke
 
 
 def test_a_name_that_is_not_known_suggests_the_nearest() -> None:
-    with pytest.raises(SettingsError, match=r"no data set is called 'ml-10k'; did you mean 'ml-100k'\? known are folder, "):
+    with pytest.raises(SettingsError, match=r"unknown data set 'ml-10k'; did you mean 'ml-100k'\? there are folder, "):
         describe("ml-10k")
-    with pytest.raises(SettingsError, match=r"no data set is called 'zzz'; known are"):
+    with pytest.raises(SettingsError, match=r"unknown data set 'zzz'; there are"):
         describe("zzz")
 
 

@@ -78,7 +78,7 @@ def test_keeping_and_dropping_leave_ids_and_rows_together(documents):
 
 def test_a_group_that_is_not_there_is_named(documents):
     assert documents.ids_of_groups(["land", "sea"]).tolist() == [*range(16), *range(32, 48)]
-    with pytest.raises(SettingsError, match="no group is called 'fire': groups are sea, sky, land"):
+    with pytest.raises(SettingsError, match="unknown group 'fire'; there are sea, sky, land"):
         documents.ids_of_groups(["sea", "fire"])
 
 

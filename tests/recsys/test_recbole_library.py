@@ -64,7 +64,7 @@ def test_a_missing_library_is_named_with_its_remedy(monkeypatch):
 def test_what_is_not_there_or_not_taken_is_refused_by_name():
     with pytest.raises(SettingsError, match=r"no general model 'LightGNC': it has .*LightGCN"):
         recbole_task("LightGNC")
-    with pytest.raises(SettingsError, match="recbole's BPR has no setting 'embeding_size': did you mean 'embedding_size'"):
+    with pytest.raises(SettingsError, match="recbole's BPR has no setting 'embeding_size'; did you mean 'embedding_size'"):
         recbole_task("BPR", embeding_size=8)
     with pytest.raises(SettingsError, match="no setting 'zzz': it has embedding_size; epochs, lr and the like stand in Training"):
         recbole_task("BPR", zzz=1)

@@ -192,9 +192,9 @@ def test_every_scorer_and_policy_is_found_by_its_name():
 
 
 def test_unknown_names_suggest_the_nearest():
-    with pytest.raises(SettingsError, match="unknown scorer 'evolving_intrest': did you mean 'evolving_interest'"):
+    with pytest.raises(SettingsError, match="unknown scorer 'evolving_intrest'; did you mean 'evolving_interest'"):
         scorer("evolving_intrest")
-    with pytest.raises(SettingsError, match="unknown policy 'topshare': did you mean 'top_share'"):
+    with pytest.raises(SettingsError, match="unknown policy 'topshare'; did you mean 'top_share'"):
         policy("topshare")
-    with pytest.raises(SettingsError, match="unknown policy 'qqq': there are top_share, sampled_by_score"):
+    with pytest.raises(SettingsError, match="unknown policy 'qqq'; there are top_share, sampled_by_score"):
         policy("qqq")

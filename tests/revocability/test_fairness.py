@@ -145,7 +145,7 @@ def test_the_tables_are_text_or_markdown(population):
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        (["grup"], {}, "fairness='grup' is not a column of the user information: did you mean 'group'"),
+        (["grup"], {}, "fairness='grup' is not a column of the user information; did you mean 'group'"),
         (["group:1|2"], {}, r"column 'group' holds no numbers, so it cannot be cut at 1\|2: give its name alone"),
         (["age:30|18"], {}, r"the edges of 'age' must be rising numbers divided by '\|', got '30\|18': write age:18\|30"),
         (["age:old"], {}, "must be rising numbers .* got 'old'"),

@@ -99,7 +99,7 @@ def test_only_the_named_columns_are_made(full, monkeypatch):
 
 
 def test_an_unknown_column_suggests_the_nearest(full):
-    with pytest.raises(SettingsError, match="unknown feature 'session': did you mean 'sessions'"):
+    with pytest.raises(SettingsError, match="unknown feature 'session'; did you mean 'sessions'"):
         features(full, only=["session"])
 
 

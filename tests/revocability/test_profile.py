@@ -80,9 +80,9 @@ def test_co_occurrence_brings_items_of_the_same_users_together():
 
 
 def test_an_unknown_category_column_suggests_the_nearest(stationary):
-    with pytest.raises(SettingsError, match="'clas' is not a column of the item information: did you mean 'class'"):
+    with pytest.raises(SettingsError, match="'clas' is not a column of the item information; did you mean 'class'"):
         evolving_interest(stationary(0, n_users=2), categories="clas")
-    with pytest.raises(SettingsError, match="'zzz' is not a column of the item information: there are class"):
+    with pytest.raises(SettingsError, match="'zzz' is not a column of the item information; there are class"):
         evolving_interest(stationary(0, n_users=2), categories="zzz")
 
 

@@ -133,13 +133,13 @@ def test_scores_outside_zero_and_one_are_refused():
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("agee < 18 -> always", "column='agee' is not a column of the user information: did you mean 'age'"),
+        ("agee < 18 -> always", "column='agee' is not a column of the user information; did you mean 'age'"),
         ("age == old -> always", r"column 'age' holds numbers \(15.0, 18.0, 40.0, ...\), got 'old': compare it with a number"),
         ("region < 5 -> always", r"column 'region' holds text \(EU, US, UK, ...\), and < needs numbers or dates: use == or in"),
         ("consent > 0 -> always", "column 'consent' holds booleans .*and > needs numbers"),
         ("consent == maybe -> always", "got 'maybe': compare it with true or false"),
         ("since < summer -> always", "got 'summer': compare it with a date such as 2024-05-31"),
-        ("everyone -> blend 0.5 with risc", "column='risc' is not a column of the user information: did you mean 'risk'"),
+        ("everyone -> blend 0.5 with risc", "column='risc' is not a column of the user information; did you mean 'risk'"),
         ("everyone -> blend 0.5 with region", "column 'region' must hold numbers or booleans to blend with"),
     ],
 )
@@ -157,8 +157,8 @@ def test_without_user_information_a_rule_says_so():
     ("rule", "message"),
     [
         ("age < 18", "has no '->': a rule reads 'COLUMN OPERATOR VALUE -> EFFECT'"),
-        ("age = 18 -> always", "unknown operator '=': did you mean '=='"),
-        ("age ~ 18 -> always", "unknown operator '~': there are ==, !="),
+        ("age = 18 -> always", "unknown operator '='; did you mean '=='"),
+        ("age ~ 18 -> always", "unknown operator '~'; there are ==, !="),
         ("age < -> always", "< takes 1 value, got 0"),
         ("age between 18 -> always", "between takes 2 values, got 1"),
         ("age between 18 or 20 -> always", "between takes two values joined by 'and'"),
@@ -168,7 +168,7 @@ def test_without_user_information_a_rule_says_so():
         ("zip code == 5 -> always", "after 'zip' an operator was expected, got 'code': put names of several words in quotes"),
         ("age < 18 and -> always", "the condition is incomplete"),
         ("region == 'EU -> always", 'the quote at "\'EU -> always" is not closed'),
-        ("age < 18 -> alway", "unknown effect 'alway': did you mean 'always'"),
+        ("age < 18 -> alway", "unknown effect 'alway'; did you mean 'always'"),
         ("age < 18 -> ", "unknown effect '': there are always, never, set NUMBER"),
         ("age < 18 -> set", "the effect set is incomplete or too long"),
         ("age < 18 -> set high", "set takes a number, got 'high'"),

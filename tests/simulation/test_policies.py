@@ -82,9 +82,9 @@ def test_a_value_out_of_bounds_is_refused_with_its_remedy(fields, message):
 
 
 def test_an_unknown_ready_policy_or_field_suggests_the_nearest():
-    with pytest.raises(SettingsError, match="no ready policy is called 'weekli': did you mean 'weekly'"):
+    with pytest.raises(SettingsError, match="unknown ready policy 'weekli'; did you mean 'weekly'"):
         ready("weekli")
-    with pytest.raises(SettingsError, match="no ready policy is called 'xyz': there are at once, batches,"):
+    with pytest.raises(SettingsError, match="unknown ready policy 'xyz'; there are at once, batches,"):
         ready("xyz")
-    with pytest.raises(SettingsError, match="a policy has no field 'margindays': did you mean 'margin_days'"):
+    with pytest.raises(SettingsError, match="unknown field of a policy 'margindays'; did you mean 'margin_days'"):
         ready("weekly", margindays=2)

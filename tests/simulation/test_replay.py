@@ -109,7 +109,7 @@ def test_every_bad_row_is_listed_with_its_line_and_value(tmp_path: Path, log: In
         "requests.csv: 8 of 9 requests cannot be used, the first:\n"
         "  line 3: time is missing\n"
         "  line 4: time 'x' is no number (time_unit tells another form)\n"
-        "  line 5: kind must be one of user, interaction, item, category, window, got 'usr': did you mean 'user'?\n"
+        "  line 5: kind must be one of user, interaction, item, category, window, got 'usr'; did you mean 'user'?\n"
         "  line 6: time '-5' is out of range (1970 to 2099; time_unit tells another unit)\n"
         "  line 7: item is missing: a request of kind 'item' needs it\n"
         "  and 3 more\n"

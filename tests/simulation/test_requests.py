@@ -141,10 +141,10 @@ def test_an_unknown_item_is_an_error_even_when_users_were_forgotten(log: Interac
             "Action",
             {"categories": "genre"},
             SettingsError,
-            "categories='genre' is not a column of the item information: did you mean 'genres'?",
+            "categories='genre' is not a column of the item information; did you mean 'genres'?",
         ),
         ("Action", {"categories": "year"}, SettingsError, "is not a column of the item information: there are genres"),
-        ("Comedi", {"categories": "genres"}, DataError, "no item has the category 'Comedi' in the column 'genres': did you mean 'Comedy'?"),
+        ("Comedi", {"categories": "genres"}, DataError, "no item has the category 'Comedi' in the column 'genres'; did you mean 'Comedy'?"),
         ("x", {"categories": "genres"}, DataError, "in the column 'genres': there are Action, Comedy, Drama, Reaction"),
         (
             "Action Comedy",
@@ -173,7 +173,7 @@ def test_what_the_log_lacks_is_named() -> None:
 @pytest.mark.parametrize(
     ("kind", "fields", "message"),
     [
-        ("usr", {}, "kind must be one of user, interaction, item, category, window, got 'usr': did you mean 'user'?"),
+        ("usr", {}, "kind must be one of user, interaction, item, category, window, got 'usr'; did you mean 'user'?"),
         (None, {}, "kind must be one of user, interaction, item, category, window, got None"),
         ("user", {}, "user is missing: a request of kind 'user' needs it"),
         ("interaction", {"user": 1}, "item is missing: a request of kind 'interaction' needs it"),

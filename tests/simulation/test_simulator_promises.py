@@ -131,7 +131,7 @@ def refused(message, error=SettingsError):
 def test_faults_of_the_call_are_named_before_anything_begins():
     log, stream, method = small_log(), requests_to_leave((100, 1)), Edits()
     cost = OperatorCost(0, 0, 0, exact=False)
-    with refused("policy 'x' needs a method called 'newtom': did you mean 'newton'"):
+    with refused("policy 'x' needs a method called 'newtom'; did you mean 'newton'"):
         run(stream, Policy("x", "newtom"), log, methods={"newton": method, "retrain": method})
     with refused("policy 'x' needs a method called 'retrain': there are edit"):
         run(stream, Policy("x", "edit"), log, methods={"edit": method})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from r2u_bench.paper.experiment import Experiment
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown
 from r2u_rec.trials.kinds import loaded
 
 EXPERIMENTS: dict[str, str] = {
@@ -45,9 +45,7 @@ def experiment(name: str, among: Mapping[str, str] | None = None) -> Experiment:
     known = EXPERIMENTS if among is None else among
     target = known.get(name, name)
     if ":" not in target:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"unknown experiment {name!r}{hint}; there are {', '.join(known) or 'none'}, or name one as module:object")
+        raise SettingsError(unknown("experiment", name, known) + ", or name one as module:object")
     found = loaded(target, "experiment")
     if not isinstance(found, Experiment):
         raise SettingsError(f"{target} is a {type(found).__name__}, not an Experiment")

@@ -12,7 +12,6 @@ A file has the sections `image`, `text` and `cost` (settings of that kind of tri
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from typing import Any
 import yaml
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown
 
 SECTIONS = ("image", "text", "cost")
 
@@ -86,7 +86,7 @@ def load_preset(name: str, *, experiments: Iterable[str] = (), n_trials: int | N
     there = packaged()
     path = Path(name) if name.endswith((".yaml", ".yml")) else there.get(name)
     if path is None:
-        raise SettingsError(f"unknown preset {name!r}{_near(name, there)}; there are {', '.join(there)}, or name a .yaml file")
+        raise SettingsError(unknown("preset", name, there) + ", or name a .yaml file")
     if n_trials is not None and n_trials < 1:
         raise SettingsError(f"--trials must be at least 1, got {n_trials}")
     try:
@@ -96,11 +96,11 @@ def load_preset(name: str, *, experiments: Iterable[str] = (), n_trials: int | N
     known = {*SECTIONS, "experiments", "seed"}
     content = _mapping(content, name, "it")
     for key in content.keys() - known:
-        raise SettingsError(f"preset {name}: unknown key {key}{_near(str(key), known)}; there are {', '.join(sorted(known))}")
+        raise SettingsError(f"preset {name}: {unknown('key', key, sorted(known))}")
     own = _mapping(content.get("experiments"), name, "experiments")
     allowed = set(experiments)
     for key in sorted(own.keys() - allowed) if allowed else ():
-        raise SettingsError(f"preset {name}: unknown experiment {key}{_near(str(key), allowed)}")
+        raise SettingsError(f"preset {name}: {unknown('experiment', key, sorted(allowed))}")
     preset = Preset(
         path.stem,
         {section: _settings(content.get(section), name, section) for section in SECTIONS},
@@ -124,8 +124,3 @@ def _settings(value: Any, name: str, where: str) -> dict[str, Any]:
         if isinstance(each, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", each):
             raise SettingsError(f"preset {name}: {where}.{key} is the text {each!r} to YAML: write a number such as 1.0e-5")
     return section
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

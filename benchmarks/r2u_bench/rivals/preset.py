@@ -14,6 +14,7 @@ import yaml
 from r2u_bench.rivals.systems.registry import ConfiguredSystem, chosen, recommender, systems
 from r2u_bench.rivals.world import requests_of
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown
 
 KEYS = ("data", "seeds", "shares", "strangers_share", "n_references", "n_halves", "ways", "models", "check", "part")
 PARTS = ("test", "validation")
@@ -156,7 +157,7 @@ def load_preset(name: str) -> Preset:
     there = packaged()
     path = Path(name) if name.endswith((".yaml", ".yml")) else there.get(name)
     if path is None:
-        raise SettingsError(f"unknown preset {name!r}; there are {', '.join(there)}, or name a .yaml file")
+        raise SettingsError(unknown("preset", name, there) + ", or name a .yaml file")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

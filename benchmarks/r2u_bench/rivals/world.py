@@ -22,6 +22,7 @@ from r2u_rec.evaluate.ranking import RankingResult, rank, ranking_metrics
 from r2u_rec.revocability.governance.matching import matched_halves
 from r2u_rec.revocability.scorers.blend import blend
 from r2u_rec.rng import stream
+from r2u_rec.suggest import unknown
 
 Codes = NDArray[np.int64]
 
@@ -195,7 +196,7 @@ def requests_of(names: Sequence[str] | None, shares: Sequence[float]) -> list[st
         SettingsError: a name that there is not.
     """
     every = [request_name(kind, share) for share in sorted(shares, reverse=True) for kind in KINDS]
-    unknown = [name for name in names or () if name not in every]
-    if unknown:
-        raise SettingsError(f"unknown request {unknown[0]!r}; there are {', '.join(every)}")
+    missing = [name for name in names or () if name not in every]
+    if missing:
+        raise SettingsError(unknown("request", missing[0], every))
     return [name for name in every if names is None or name in names]

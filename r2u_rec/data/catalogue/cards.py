@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from r2u_rec.errors import DataError, SettingsError
+from r2u_rec.suggest import unknown
 
 CARD_KINDS = ("interactions", "images", "texts", "model")
 SOURCE_KINDS = ("folder", "package", "debian", "address")
@@ -155,7 +155,5 @@ def card(name: str) -> Card:
     """Returns the card of a data set; SettingsError that suggests the nearest name when there is none."""
     known = cards()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise SettingsError(f"no data set is called {name!r}; {hint}known are {', '.join(known)}")
+        raise SettingsError(unknown("data set", name, known))
     return known[name]

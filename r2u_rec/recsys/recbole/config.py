@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from functools import cache, lru_cache
@@ -14,6 +13,7 @@ import yaml
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.recsys.recbole.library import contained, needed, quiet
+from r2u_rec.suggest import suggest
 
 LOOP_SETTINGS = ("require_pow", "train_batch_size")
 """What some models read of the settings of the library's loop: the power of a penalty, and how many pairs DGCF decorrelates."""
@@ -65,13 +65,8 @@ def _config(model_class: Any, text: str, n_negatives: int) -> Any:
     for key in settings:
         known = [*own, *LOOP_SETTINGS]
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, 1)
-            hint = (
-                f"did you mean {nearest[0]!r}?"
-                if nearest
-                else f"it has {', '.join(own) or 'none'}; epochs, lr and the like stand in Training"
-            )
-            raise SettingsError(f"recbole's {name} has no setting {key!r}: {hint}")
+            hint = suggest(key, known) or f"; it has {', '.join(own) or 'none'}; epochs, lr and the like stand in Training"
+            raise SettingsError(f"recbole's {name} has no setting {key!r}{hint}")
     ours = {"device": torch.device("cpu"), "train_neg_sample_args": {"sample_num": n_negatives, "distribution": "uniform"}}
     with quiet(), contained(0):
         return config_class()(model=model_class, dataset="r2u_rec", config_dict={**ours, **settings})

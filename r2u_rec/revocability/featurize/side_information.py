@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
 import pandas as pd
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import choices
 
 
 def side_column(info: pd.DataFrame | None, name: str, *, setting: str, kind: str, remedy: str) -> pd.Series:
@@ -25,8 +24,5 @@ def side_column(info: pd.DataFrame | None, name: str, *, setting: str, kind: str
     if info is None:
         raise SettingsError(f"{setting}={name!r} needs {kind} information, and the log has none: read the {kind} file too, or {remedy}")
     if name not in info.columns:
-        names = [str(column) for column in info.columns]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
-        raise SettingsError(f"{setting}={name!r} is not a column of the {kind} information: {hint}")
+        raise SettingsError(f"{setting}={name!r} is not a column of the {kind} information{choices(name, info.columns)}")
     return info[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -16,6 +15,7 @@ from r2u_rec.revocability.featurize.assembly import lacking, user_table
 from r2u_rec.revocability.featurize.records import Records, opened
 from r2u_rec.revocability.featurize.settings import FeatureSettings as FeatureSettings
 from r2u_rec.revocability.featurize.sides import Sides, sides_of_log, sides_of_records
+from r2u_rec.suggest import unknown
 
 COLUMNS: Mapping[str, str] = {
     "n_records": "records",
@@ -131,9 +131,7 @@ def with_keys(table: Table, records: Records) -> Table:
 def _checked(only: Collection[str] | None) -> list[str]:
     for name in only or ():
         if name not in COLUMNS:
-            near = difflib.get_close_matches(name, COLUMNS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise SettingsError(f"unknown feature {name!r}: {hint}there are {', '.join(COLUMNS)}")
+            raise SettingsError(unknown("feature", name, COLUMNS))
     return [name for name in COLUMNS if only is None or name in only]
 
 

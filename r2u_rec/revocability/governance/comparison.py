@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import suggest
 
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "in", "between", "missing", "present")
 _RESERVED = (*OPERATORS, "and", "everyone")
@@ -42,9 +42,8 @@ class Comparison:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", tuple(str(value) for value in self.values))
         if self.operator not in OPERATORS:
-            near = difflib.get_close_matches(self.operator, OPERATORS, n=1, cutoff=0.4) if self.operator != "=" else ["=="]
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise SettingsError(f"unknown operator {self.operator!r}: {hint}there are {', '.join(OPERATORS)}")
+            hint = suggest(self.operator, ["=="] if self.operator == "=" else OPERATORS, cutoff=0.4)
+            raise SettingsError(f"unknown operator {self.operator!r}{hint or ';'} there are {', '.join(OPERATORS)}")
         wanted = {"between": 2, "missing": 0, "present": 0}.get(self.operator, 1)
         if len(self.values) < wanted or (len(self.values) > wanted and self.operator != "in"):
             raise SettingsError(f"{self.operator} takes {wanted} value{'s' * (wanted != 1)}, got {len(self.values)}: correct {self}")

@@ -8,7 +8,6 @@ A rule is a condition on columns of the user information, an arrow and an effect
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.featurize.side_information import side_column
 from r2u_rec.revocability.governance.comparison import Comparison, holds, quoted
 from r2u_rec.revocability.scorers.ranks import rank_shares
+from r2u_rec.suggest import suggest
 
 EFFECTS = ("always", "never", "set", "times", "blend")
 BELOW_ONE = float(np.nextafter(1.0, 0.0))
@@ -41,9 +41,8 @@ class Effect:
 
     def __post_init__(self) -> None:
         if self.kind not in EFFECTS:
-            near = difflib.get_close_matches(self.kind, EFFECTS, n=1)
             raise SettingsError(
-                f"unknown effect {self.kind!r}: {f'did you mean {near[0]!r}? ' if near else ''}"
+                f"unknown effect {self.kind!r}{suggest(self.kind, EFFECTS) or ';'} "
                 "there are always, never, set NUMBER, times FACTOR, blend WEIGHT with NUMBER or COLUMN"
             )
         bound = np.inf if self.kind == "times" else 1.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share
 from r2u_rec.revocability.scorers.registry import REGISTRY
+from r2u_rec.suggest import unknown
 
 SCORERS: Mapping[str, Callable[..., Any]] = {name: card.function for name, card in REGISTRY.items()}
 
@@ -33,6 +33,4 @@ def policy(name: str) -> Callable[..., Any]:
 def _named(table: Mapping[str, Callable[..., Any]], name: str, kind: str) -> Callable[..., Any]:
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(name, table, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise SettingsError(f"unknown {kind} {name!r}: {hint}there are {', '.join(table)}")
+    raise SettingsError(unknown(kind, name, table))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.scorers.profile import categories_of
+from r2u_rec.suggest import choices
 
 
 def sensitive_counts(records: Table, items: Table) -> Table:
@@ -30,7 +30,5 @@ def items_in(column: pd.Series, wanted: Iterable[str], *, separator: str) -> NDA
     wanted = list(wanted)
     unknown = [name for name in wanted if name not in names]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], [str(name) for name in names], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(str, names[:10]))}{' ...' if len(names) > 10 else ''}"
-        raise SettingsError(f"sensitive category {unknown[0]!r} is no entry of any item: {hint}")
+        raise SettingsError(f"sensitive category {unknown[0]!r} is no entry of any item{choices(unknown[0], names)}")
     return np.unique(item[np.isin(code, names.get_indexer(wanted))])

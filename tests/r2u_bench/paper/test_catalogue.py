@@ -44,7 +44,7 @@ def test_all_stands_for_every_listed_one_and_none_comes_twice():
 
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(
-        SettingsError, match=r"unknown experiment 'tyo'; did you mean toy.; there are toy, nowhere, or name one as module:object"
+        SettingsError, match=r"unknown experiment 'tyo'; did you mean 'toy'. there are toy, nowhere, or name one as module:object"
     ):
         experiment("tyo", LISTED)
 

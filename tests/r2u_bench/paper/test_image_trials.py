@@ -173,7 +173,7 @@ def test_a_spec_holds_what_its_arm_reads_and_refuses_the_rest():
     assert "lambda1" not in spec_of(SETTINGS, arm="standard", forget=[1], seed=0)
     with pytest.raises(SettingsError, match="arm standard does not read lambda1"):
         spec_of(SETTINGS, arm="standard", forget=[1], seed=0, lambda1=3.0)
-    with pytest.raises(SettingsError, match="arm clipped needs clip_norm: did you mean clip_nrm so"):
+    with pytest.raises(SettingsError, match="arm clipped needs clip_norm; did you mean 'clip_nrm'"):
         spec_of({**{k: v for k, v in SETTINGS.items() if k != "clip_norm"}, "clip_nrm": 1}, arm="clipped", forget=[1], seed=0)
     with pytest.raises(SettingsError, match="arm must be one of"):
         spec_of(SETTINGS, arm="magic", forget=[1], seed=0)

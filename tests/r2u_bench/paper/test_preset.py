@@ -46,8 +46,8 @@ def test_an_experiment_without_trials_is_refused():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("imge: {}", "unknown key imge; did you mean image?"),
-        ("experiments: {fig33: {}}", "unknown experiment fig33; did you mean fig3?"),
+        ("imge: {}", "unknown key 'imge'; did you mean 'image'?"),
+        ("experiments: {fig33: {}}", "unknown experiment 'fig33'; did you mean 'fig3'?"),
         ("image: 3", "image must hold settings by name, got 3"),
         ("experiments: {fig3: 3}", "experiments.fig3 must hold settings by name, got 3"),
         ("- 1", "it must hold settings by name"),
@@ -63,7 +63,7 @@ def test_a_mistake_in_a_file_is_named(write, text, said):
 
 
 def test_an_unknown_preset_suggests_the_nearest_and_too_few_trials_are_refused(tmp_path):
-    with pytest.raises(SettingsError, match="unknown preset 'quik'; did you mean quick"):
+    with pytest.raises(SettingsError, match="unknown preset 'quik'; did you mean 'quick'"):
         load_preset("quik")
     with pytest.raises(SettingsError, match="cannot be read"):
         load_preset(str(tmp_path / "gone.yaml"))

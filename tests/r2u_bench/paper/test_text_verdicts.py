@@ -155,7 +155,7 @@ def test_arms_of_the_first_model_are_not_run_on_the_others_and_the_page_says_so(
 
 
 def test_a_corpus_that_is_not_known_is_refused():
-    with pytest.raises(SettingsError, match=r"unknown corpus 'news': there are bbc-news"):
+    with pytest.raises(SettingsError, match=r"unknown corpus 'news'; .*there are bbc-news"):
         text_spec(Preset("own"), "fig5", "news", "standard", 0)
     with pytest.raises(SettingsError, match=r"preset own: experiments.fig6.models must be a list of names, got 'gpt2'"):
         enron_spec(Preset("own", experiments={"fig6": {"models": "gpt2"}}), "standard", 0)

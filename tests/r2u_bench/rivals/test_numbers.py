@@ -127,7 +127,7 @@ def test_what_a_preset_cannot_mean_is_refused(tmp_path):
     refused("seeds must be named once each", seeds=[1, 1])
     refused("n_references must be at least 2, got 1", n_references=1)
     refused("part must be one of test, validation, got 'train'", part="train")
-    refused("unknown recommender 'mff'; did you mean mf", models={"mff": {}})
+    refused("unknown recommender 'mff'; did you mean 'mf'", models={"mff": {}})
     refused("system ease_exact does not run on mf: it needs a recommender that is EASE", models={"mf": {"systems": ["ease_exact"]}})
     with pytest.raises(SettingsError, match="unknown preset 'ml-1000k'"):
         load_preset("ml-1000k")
@@ -145,7 +145,7 @@ def test_the_command_line_says_what_is_wrong(capsys):
     assert main(["bench", "rivals", "--dataset", "ml-100k", "--seeds", "a"]) == 2
     assert "--seeds takes whole numbers such as 0,1,2, got 'a'" in capsys.readouterr().err
     assert main(["bench", "rivals", "--dataset", "ml-100k", "--systems", "newtn"]) == 1
-    assert "unknown system 'newtn'; did you mean newton" in capsys.readouterr().err
+    assert "unknown system 'newtn'; did you mean 'newton'" in capsys.readouterr().err
     assert main(["bench", "rivals", "--list"]) == 0
     listed = capsys.readouterr().out
     assert "receraser" in listed

@@ -104,11 +104,11 @@ def test_what_a_line_sets_goes_before_the_presets_newton_settings_and_these_befo
 def test_a_line_is_a_name_with_options_and_what_is_unknown_is_refused_with_the_nearest():
     line = chosen("receraser by=item shards=3")
     assert (line.system.name, dict(line.options)) == ("receraser", {"by": "item", "shards": 3, "own_items": False})
-    with pytest.raises(SettingsError, match="unknown system 'recerasr'; did you mean receraser"):
+    with pytest.raises(SettingsError, match="unknown system 'recerasr'; did you mean 'receraser'"):
         chosen("recerasr")
-    with pytest.raises(SettingsError, match="system receraser has no option 'shard=3'; did you mean shards"):
+    with pytest.raises(SettingsError, match="system receraser has no option 'shard=3'; did you mean 'shards'"):
         chosen("receraser shard=3")
-    with pytest.raises(SettingsError, match="unknown recommender 'eaze'; did you mean ease"):
+    with pytest.raises(SettingsError, match="unknown recommender 'eaze'; did you mean 'ease'"):
         recommender("eaze")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from r2u_bench.paper.images.arms import NAMES, SETTINGS
 from r2u_bench.paper.preset import Preset
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import suggest
 
 COMMON = (
     "data", "n_train", "n_test", "epochs", "batch_size", "lr", "schedule", "average_share",
@@ -40,8 +40,8 @@ def spec_of(settings: Mapping[str, Any], *, arm: str, forget: Sequence[int], see
     missing = [key for key in wanted if key not in given]
     if idle or missing:
         said = "; ".join(filter(None, (missing and f"needs {', '.join(missing)}", idle and f"does not read {', '.join(idle)}")))
-        near = difflib.get_close_matches(missing[0], given, n=1) if missing else []
-        raise SettingsError(f"an image trial of arm {arm} {said}" + (f": did you mean {near[0]} so?" if near else ""))
+        hint = suggest(missing[0], given) if missing else ""
+        raise SettingsError(f"an image trial of arm {arm} {said}{hint}")
     return {
         "kind": "image",
         "arm": arm,

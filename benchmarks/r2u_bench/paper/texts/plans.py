@@ -8,6 +8,7 @@ from typing import Any
 from r2u_bench.paper.experiment import Spec
 from r2u_bench.paper.preset import Preset
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown
 
 CORPORA: Mapping[str, Mapping[str, Any]] = {
     "bbc-news": {"data": "bbc-news", "forget": ["sports"], "general": ["muse-news", "enron"]},
@@ -47,7 +48,7 @@ def text_spec(preset: Preset, experiment: str, corpus: str, arm: str, seed: int,
         SettingsError: a corpus that is not known.
     """
     if corpus not in CORPORA:
-        raise SettingsError(f"unknown corpus {corpus!r}: there are {', '.join(CORPORA)}")
+        raise SettingsError(unknown("corpus", corpus, CORPORA))
     settings = {key: value for key, value in preset.section("text", experiment).items() if key not in ONLY_PLAN}
     return {"kind": "text", **settings, **CORPORA[corpus], **own, "arm": arm, "seed": seed}
 

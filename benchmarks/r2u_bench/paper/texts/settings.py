@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, fields
 from typing import Any
 
 from r2u_bench.paper.experiment import Spec
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import suggest
 
 ARMS = (
     "standard",
@@ -148,8 +148,7 @@ def text_settings(spec: Spec) -> TextSettings:
         if key in NOT_SETTINGS:
             continue
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            raise SettingsError(f"a trial on text has no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            raise SettingsError(f"a trial on text has no setting {key!r}{suggest(key, known)}")
         given[key] = tuple(value) if isinstance(value, list) else value
     missing = [name for name in ("data", "seed", "arm") if name not in given]
     if missing:

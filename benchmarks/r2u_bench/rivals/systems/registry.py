@@ -11,8 +11,7 @@ A package of yours adds a recommender or a system by naming it in its `pyproject
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import yaml
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import suggest, unknown
 
 if TYPE_CHECKING:
     from r2u_bench.rivals.case import BenchmarkContext
@@ -207,7 +207,7 @@ def chosen(text: str) -> ConfiguredSystem:
         key, equals, value = word.partition("=")
         if key not in options or not equals:
             there = ", ".join(f"{known}={default}" for known, default in options.items()) or "none"
-            raise SettingsError(f"system {name} has no option {word!r}{_near(key, options)}; there are {there}")
+            raise SettingsError(f"system {name} has no option {word!r}{suggest(key, options) or ';'} there are {there}")
         options[key] = yaml.safe_load(value)
     return ConfiguredSystem(" ".join([name, *given]), system, options)
 
@@ -219,10 +219,5 @@ def recommender(name: str) -> Recommender:
 
 def _known(name: str, there: Mapping[str, T], what: str) -> T:
     if name not in there:
-        raise SettingsError(f"unknown {what} {name!r}{_near(name, there)}; there are {', '.join(there)}")
+        raise SettingsError(unknown(what, name, there))
     return there[name]
-
-
-def _near(name: str, there: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(there), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
