@@ -92,7 +92,7 @@ def test_what_is_sensitive_must_be_said_and_be_there(build):
         sensitivity(log, sensitive_categories=("genre0",))
     with pytest.raises(SettingsError, match="sensitive category 'genre' is no entry of any item; did you mean 'genre"):
         sensitivity(log, categories="class", sensitive_categories=("genre",))
-    with pytest.raises(SettingsError, match=r"'zzz' is no entry of any item: there are genre0, genre1"):
+    with pytest.raises(SettingsError, match=r"'zzz' is no entry of any item; there are genre0, genre1"):
         sensitivity(log, categories="class", sensitive_categories=("zzz",))
     with pytest.raises(SettingsError, match=r"2 of 3 sensitive items are not in the data, the first \[777, 'x'\]"):
         sensitivity(log, sensitive_items=(1, 777, "x"))

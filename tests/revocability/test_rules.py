@@ -169,7 +169,7 @@ def test_without_user_information_a_rule_says_so():
         ("age < 18 and -> always", "the condition is incomplete"),
         ("region == 'EU -> always", 'the quote at "\'EU -> always" is not closed'),
         ("age < 18 -> alway", "unknown effect 'alway'; did you mean 'always'"),
-        ("age < 18 -> ", "unknown effect '': there are always, never, set NUMBER"),
+        ("age < 18 -> ", "unknown effect ''; there are always, never, set NUMBER"),
         ("age < 18 -> set", "the effect set is incomplete or too long"),
         ("age < 18 -> set high", "set takes a number, got 'high'"),
         ("age < 18 -> set 2", r"set takes numbers in \[0, 1\], got 2"),

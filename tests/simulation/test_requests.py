@@ -143,9 +143,9 @@ def test_an_unknown_item_is_an_error_even_when_users_were_forgotten(log: Interac
             SettingsError,
             "categories='genre' is not a column of the item information; did you mean 'genres'?",
         ),
-        ("Action", {"categories": "year"}, SettingsError, "is not a column of the item information: there are genres"),
+        ("Action", {"categories": "year"}, SettingsError, "is not a column of the item information; there are genres"),
         ("Comedi", {"categories": "genres"}, DataError, "no item has the category 'Comedi' in the column 'genres'; did you mean 'Comedy'?"),
-        ("x", {"categories": "genres"}, DataError, "in the column 'genres': there are Action, Comedy, Drama, Reaction"),
+        ("x", {"categories": "genres"}, DataError, "in the column 'genres'; there are Action, Comedy, Drama, Reaction"),
         (
             "Action Comedy",
             {"categories": "genres"},

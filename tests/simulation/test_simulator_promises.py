@@ -133,7 +133,7 @@ def test_faults_of_the_call_are_named_before_anything_begins():
     cost = OperatorCost(0, 0, 0, exact=False)
     with refused("policy 'x' needs a method called 'newtom'; did you mean 'newton'"):
         run(stream, Policy("x", "newtom"), log, methods={"newton": method, "retrain": method})
-    with refused("policy 'x' needs a method called 'retrain': there are edit"):
+    with refused("policy 'x' needs a method called 'retrain'; there are edit"):
         run(stream, Policy("x", "edit"), log, methods={"edit": method})
     with refused("costs lack the operator 'edit', there are costs of retrain: measure it"):
         run(stream, Policy("x"), log, costs={"retrain": cost})
