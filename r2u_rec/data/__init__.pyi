@@ -1,0 +1,27 @@
+# The names of the room; `__init__.py` imports each when it is asked for.
+from .appending import append as append
+from .catalogue.names import Availability as Availability
+from .catalogue.names import check_counts as check_counts
+from .catalogue.names import describe as describe
+from .catalogue.names import fetch as fetch
+from .catalogue.names import list_datasets as list_datasets
+from .catalogue.names import load_dataset as load_dataset
+from .catalogue.names import load_parts as load_parts
+from .catalogue.names import obtain as obtain
+from .filters import compact as compact
+from .filters import k_core as k_core
+from .filters import rated_at_least as rated_at_least
+from .log import InteractionLog as InteractionLog
+from .negatives import popularity_negatives as popularity_negatives
+from .negatives import present_negatives as present_negatives
+from .negatives import uniform_negatives as uniform_negatives
+from .reading.adjacency import read_adjacency as read_adjacency
+from .reading.read import read_given as read_given
+from .reading.read import read_log as read_log
+from .reading.text import TextFormat as TextFormat
+from .split import Parts as Parts
+from .split import by_time as by_time
+from .split import given as given
+from .split import leave_last_out as leave_last_out
+from .split import random_per_user as random_per_user
+from .vocabulary import Vocabulary as Vocabulary

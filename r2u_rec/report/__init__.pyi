@@ -1,0 +1,22 @@
+# The names of the room; `__init__.py` imports each when it is asked for.
+from .benchmark_results import read_benchmark as read_benchmark
+from .benchmark_results import write_benchmark as write_benchmark
+from .columns import RATIO as RATIO
+from .columns import RETRAINED as RETRAINED
+from .columns import Column as Column
+from .columns import column as column
+from .evidence import Spread as Spread
+from .evidence import references_of as references_of
+from .evidence import require_references as require_references
+from .evidence import spread as spread
+from .evidence import with_ratio as with_ratio
+from .provenance import machine_kind as machine_kind
+from .provenance import versions as versions
+from .results import RunResult as RunResult
+from .results import load as load
+from .results import save as save
+from .table import markdown_table as markdown_table
+from .table import print_table as print_table
+from .table import tabulate as tabulate
+from .verdict import Statement as Statement
+from .verdict import statements as statements
