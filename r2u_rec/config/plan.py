@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.registry.nearest import unknown_name
 from r2u_rec.registry.specs import ArmSpec, MethodSpec, ModelSpec, lacking
 from r2u_rec.registry.tables import ARMS, METHODS, MODELS
+from r2u_rec.suggest import unknown
 
 if TYPE_CHECKING:
     from r2u_rec.core.protocols import Method
@@ -132,7 +132,7 @@ def settings_from(kind: type[Any], given: Mapping[str, Any] | Any, name: str, de
     known = [f.name for f in fields(kind)]
     for key in given:
         if key not in known:
-            raise SettingsError(unknown_name(f"setting of {name}", key, known))
+            raise SettingsError(unknown(f"setting of {name}", key, known))
     return kind(**{**(defaults or {}), **given})
 
 
@@ -158,5 +158,5 @@ def loop_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of the loop; SettingsError for one that there is not."""
     for key in given:
         if key not in LOOP_FIELDS:
-            raise SettingsError(unknown_name("setting of training", key, LOOP_FIELDS))
+            raise SettingsError(unknown("setting of training", key, LOOP_FIELDS))
     return dict(given)
