@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "r2u_rec"
-LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting", "suggest"})
+LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting", "suggest", "holm"})
 LEAF_ARROWS = {"ids": {"errors"}}  # an unknown record number is an error of its own kind
 ARROWS: dict[str, set[str]] = {
     "core": set(),

@@ -11,11 +11,10 @@ from typing import Any, Self
 class Progress:
     """Shows epoch, loss and records per second while a fit runs; silent when the output is not a terminal."""
 
-    def __init__(self, n_steps: int, n_records: int, label: str, shown: bool | None) -> None:
+    def __init__(self, n_steps: int, label: str, shown: bool | None) -> None:
         self._shown = sys.stderr.isatty() if shown is None else shown
-        self._n_steps, self._n_records, self._label = n_steps, n_records, label
+        self._n_steps, self._label = n_steps, label
         self._bar: Any = None
-        self._loss = float("nan")
         self._since = (time.monotonic(), 0)
         self._rate = 0.0
 

@@ -156,7 +156,7 @@ def fit_(
     n_steps = math.ceil(len(records) / training.batch_size)
     saved = time.monotonic()
     with (
-        Progress(training.epochs * n_steps, len(records), label, progress if processes.first else False) as bar,
+        Progress(training.epochs * n_steps, label, progress if processes.first else False) as bar,
         quiet_interrupt() as interrupted,
         torch.random.fork_rng([]),
     ):

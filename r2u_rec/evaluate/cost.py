@@ -1,22 +1,17 @@
-"""What an action costs, and how that compares with retraining in the same run."""
+"""What an action costs in time, memory and bytes read."""
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from r2u_rec.errors import EvidenceError
-
 T = TypeVar("T")
 
-_RUN = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 _IO, _STATUS = Path("/proc/self/io"), Path("/proc/self/status")
 
 
@@ -29,28 +24,12 @@ class Cost:
         peak_bytes: how far the action raised the process's peak of resident memory; 0 = it stayed below an earlier
             peak, so measure memory in a fresh process.
         bytes_read: bytes read from files by this process; None where the system does not count them.
-        run: names this process; costs of two runs are not compared.
     """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
     bytes_read: int | None
-    run: str
-
-    def share_of(self, retraining: Cost) -> float:
-        """Returns these seconds over the seconds of `retraining`; 0.01 = a hundred times faster.
-
-        Raises:
-            EvidenceError: the two were measured in different runs, or retraining took no time.
-        """
-        if self.run != retraining.run:
-            raise EvidenceError(
-                f"costs of runs {self.run} and {retraining.run} cannot be compared, machine and load differ: measure both in one run"
-            )
-        if retraining.seconds <= 0:
-            raise EvidenceError(f"retraining took {retraining.seconds} seconds: measure the real retraining")
-        return self.seconds / retraining.seconds
 
 
 def measured(action: Callable[[], T]) -> tuple[T, Cost]:
@@ -63,7 +42,6 @@ def measured(action: Callable[[], T]) -> tuple[T, Cost]:
         cpu_seconds=cpu_seconds,
         peak_bytes=_peak_bytes() - peak,
         bytes_read=None if read is None or read_after is None else read_after - read,
-        run=_RUN,
     )
 
 

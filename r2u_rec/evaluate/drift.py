@@ -39,11 +39,6 @@ class Drift:
     n_users: int
     n_references: int
 
-    @property
-    def shortfall(self) -> float:
-        """How far the overlap lies below the floor; 0 = as near as another training, below 0 = nearer."""
-        return self.floor - self.overlap
-
 
 @dataclass(frozen=True, eq=False)
 class Floor:

@@ -92,15 +92,6 @@ def personal_spans(text: str, allowed: frozenset[str], *, lower_case: bool = Tru
     return _without_overlap(spans)
 
 
-def mask_personal(text: str, allowed: frozenset[str], *, lower_case: bool = True) -> str:
-    """Returns the text with a neutral mark in place of each span of `personal_spans`."""
-    out, at = [], 0
-    for span in personal_spans(text, allowed, lower_case=lower_case):
-        out += [text[at : span.start], span.mark]
-        at = span.end
-    return "".join(out) + text[at:]
-
-
 def mask_tokens(text: str, offsets: Sequence[tuple[int, int]], allowed: frozenset[str], *, lower_case: bool = True) -> list[str]:
     """Returns one string a token to show in its place: the mark at the first token of a personal string, `CONTINUED` at its others.
 

@@ -128,11 +128,6 @@ class Outcome:
     batches: pd.DataFrame
     checkpoints: pd.DataFrame
 
-    def reproducible(self) -> Outcome:
-        """Returns the tables without the measured columns: the same for the same seed."""
-        frames = (self.requests, self.batches, self.checkpoints)
-        return Outcome(*(frame.drop(columns=[name for name in MEASURED if name in frame]) for frame in frames))
-
 
 @dataclass
 class SimulationLog:

@@ -32,11 +32,6 @@ class Queue:
         """How many users wait; a request of no single user counts as one."""
         return len(self._users)
 
-    @property
-    def first_due(self) -> float:
-        """The earliest due time of what waits, infinity if nothing does."""
-        return self._first_due
-
     def receive(self, request: Request) -> None:
         """Lets `request` wait."""
         if not self.waiting:

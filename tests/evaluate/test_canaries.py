@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.imprint import FoldInProbe
-from r2u_rec.evaluate.length.canaries import Expectation, choose_length, expected_auc
+from r2u_rec.evaluate.length.canaries import Expectation, choose_length
 from r2u_rec.evaluate.length.proxies import item_neighbours, item_regression
 
 N_ITEMS = 60
@@ -90,7 +90,7 @@ def test_the_expectation_is_what_the_canaries_would_have_scored_untrained():
     theirs = histories[canaries].toarray()
     released = Neighbours(honest + 2.0 * (theirs.T @ theirs) / 10)
     probe = FoldInProbe(histories, canaries, n_halves=3, seed=1)
-    expected = expected_auc(probe, FoldInProbe(histories, calibration_users, n_halves=3, seed=1), released, training, seed=0)
+    expected = Expectation(probe, FoldInProbe(histories, calibration_users, n_halves=3, seed=1), training, seed=0).under(released)
     truth, remembered = probe.measure(Neighbours(honest)).fa, probe.measure(released).fa
     assert remembered.mean() - truth.mean() > 0.05
     assert expected.auc.mean() == pytest.approx(truth.mean(), abs=0.03)
@@ -121,7 +121,7 @@ def test_the_canaries_own_histories_do_not_reach_their_expectation():
     rest.data[: rest.indptr[70]] = 0
     rest.eliminate_zeros()
     with_canaries = rest + sparse.vstack([histories[:30], sparse.csr_array((90, 60))]).tocsr()
-    outcomes = [expected_auc(*probes, noisy(60, seed=1), sparse.csr_array(t), seed=0).auc for t in (rest, with_canaries)]
+    outcomes = [Expectation(*probes, sparse.csr_array(t), seed=0).under(noisy(60, seed=1)).auc for t in (rest, with_canaries)]
     np.testing.assert_array_equal(*outcomes)
 
 
@@ -154,6 +154,6 @@ def test_a_large_catalogue_is_regressed_on_its_most_popular_items():
 def test_an_expectation_without_support_is_refused():
     training = sparse.csr_array((80, N_ITEMS))
     with pytest.raises(EvidenceError, match="at least 20 never-trained users, got 5"):
-        expected_auc(CANARIES, FoldInProbe(HISTORIES, np.arange(30, 35), seed=0), noisy(N_ITEMS, seed=1), training, seed=0)
+        Expectation(CANARIES, FoldInProbe(HISTORIES, np.arange(30, 35), seed=0), training, seed=0)
     with pytest.raises(EvidenceError, match="50 of 50 never-trained users occur in the training data, the first 30"):
-        expected_auc(CANARIES, FoldInProbe(HISTORIES, np.arange(30, 80), seed=0), noisy(N_ITEMS, seed=1), HISTORIES, seed=0)
+        Expectation(CANARIES, FoldInProbe(HISTORIES, np.arange(30, 80), seed=0), HISTORIES, seed=0)

@@ -3,11 +3,9 @@
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 
-from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.cost import measured
 
 
@@ -36,16 +34,6 @@ def test_bytes_read_are_counted_where_the_system_counts_them(tmp_path):
     if cost.bytes_read is None:
         pytest.skip("this system does not count the bytes that a process reads")
     assert 3_000_000 <= cost.bytes_read < 3_200_000
-
-
-def test_a_cost_is_compared_with_retraining_of_the_same_run_only():
-    _, quick = measured(lambda: None)
-    retraining = replace(quick, seconds=10.0)
-    assert replace(quick, seconds=0.1).share_of(retraining) == pytest.approx(0.01)
-    with pytest.raises(EvidenceError, match=r"costs of runs .* cannot be compared"):
-        quick.share_of(replace(retraining, run="another"))
-    with pytest.raises(EvidenceError, match=r"retraining took 0\.0 seconds"):
-        quick.share_of(replace(retraining, seconds=0.0))
 
 
 def test_a_failure_passes_through():

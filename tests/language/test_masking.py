@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.language.masking import CONTINUED, common_words, mask_personal, mask_pieces, mask_tokens, personal_spans
+from r2u_rec.language.masking import CONTINUED, common_words, mask_pieces, mask_tokens, personal_spans
 
 ALLOWED = frozenset(
     [
@@ -41,6 +41,15 @@ ALLOWED = frozenset(
         "don",
     ]
 )
+
+
+def mask_personal(text, allowed, **options):
+    """The text with a mark in place of each personal span."""
+    out, at = "", 0
+    for span in personal_spans(text, allowed, **options):
+        out += text[at : span.start] + span.mark
+        at = span.end
+    return out + text[at:]
 
 
 @pytest.mark.parametrize(

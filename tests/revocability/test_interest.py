@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.revocability import evolving_interest
-from r2u_rec.revocability.featurize.portable_hash import BITS, MODULUS
+from r2u_rec.revocability.featurize.portable_hash import MODULUS
 from r2u_rec.revocability.scorers.interest import N_HALVES
 
 
@@ -100,6 +100,9 @@ def _hash(seed, first, second) -> np.ndarray:
     x = (first * 1_103_515_245 + (seed * 48_271 + 11) % MODULUS + second * 742_938_285) % MODULUS
     x = (x * x + 1_812_433_253) % MODULUS
     return (x * x + 950_706_376) % MODULUS
+
+
+BITS = 30  # of a hash below 2**31 - 1 that are as good as fair coins
 
 
 def test_the_bits_of_the_hash_are_fair_coins_without_regard_to_their_neighbours():

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from r2u_rec.evaluate.statistics import compare, holm
+from r2u_rec.evaluate.statistics import compare
+from r2u_rec.holm import holm
 from r2u_rec.report import write_benchmark
 from r2u_rec.report.table import markdown_table
 

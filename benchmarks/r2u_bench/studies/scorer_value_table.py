@@ -23,7 +23,8 @@ from r2u_bench.studies.scorer_value_world import (
     lower,
     top,
 )
-from r2u_rec.evaluate.statistics import compare, holm
+from r2u_rec.evaluate.statistics import compare
+from r2u_rec.holm import holm
 from r2u_rec.report import write_benchmark
 from r2u_rec.report.columns import RETRAINED
 from r2u_rec.report.table import markdown_table

@@ -117,13 +117,6 @@ class Expectation:
         )
 
 
-def expected_auc(
-    canaries: FoldInProbe, calibration_users: FoldInProbe, released: FoldsIn, training: sparse.csr_array, *, ridge: float = 1.0, seed: int
-) -> Expected:
-    """Returns the fold-in AUC to expect of each canary under the released model; see `Expectation`."""
-    return Expectation(canaries, calibration_users, training, ridge=ridge, seed=seed).under(released)
-
-
 def _features(probe: FoldInProbe, proxies: Sequence[FoldsIn], item_counts: NDArray[Any]) -> NDArray[np.float64]:
     """Returns (n, 3 + n_proxies): log length, mean and spread of log popularity, AUC of each proxy on the same halves."""
     histories, lengths = probe.histories, np.diff(probe.histories.indptr)
@@ -164,7 +157,7 @@ def choose_length(
     Args:
         model_after: length -> the model after the simulated removal of the canaries by a step of that length.
         canaries: probe of the canaries.
-        expected: (n,) AUC expected of each canary, as `expected_auc` gives it, or a function of the moved model that gives it.
+        expected: (n,) AUC expected of each canary, as `Expectation.under` gives it, or a function of the moved model that gives it.
             A step moves everybody's AUC, strangers' too: a fixed expectation mistakes that for memory.
         longest: the longest step tried.
         stride: width of the bracket.

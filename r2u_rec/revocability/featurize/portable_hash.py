@@ -7,9 +7,6 @@ from ibis.expr.types import IntegerValue
 MODULUS = 2_147_483_647
 """The prime 2**31 - 1: the square of a remainder fits 63 bits, so nothing overflows in any engine."""
 
-BITS = 30
-"""Bits of a hash that are as good as fair coins, independent of each other."""
-
 
 def portable_hash(seed: int, first: IntegerValue, second: IntegerValue | None = None) -> IntegerValue:
     """Returns a hash in [0, 2**31 - 1) of one or two integers in that range.

@@ -13,6 +13,13 @@ from r2u_rec.revocability.scorers.registry import REGISTRY
 
 _SIGNS = {1: "a high score speaks for a withdrawal", -1: "a high score speaks against one", 0: "it says nothing of a withdrawal"}
 
+LEARNED = (
+    "Where past withdrawals are known, `r2u_rec.revocability.learned.scorer.learn` fits a calibrated probability of withdrawal to them.",
+    "`save_learned` and `load_learned` of `r2u_rec.revocability.learned.file` keep a logistic one as a JSON file of plain numbers, without",
+    "any user's key. Where nobody has withdrawn yet, `simulated_erasures` of `r2u_rec.revocability.learned.erasures` draws requests at",
+    "given rates to rehearse with.",
+)
+
 
 def as_markdown() -> str:
     """Returns the documentation of all scorers and of the columns they are made of."""
@@ -39,6 +46,7 @@ def as_markdown() -> str:
         if card.columns:
             lines.append(f"- **Made of the features:** {', '.join(f'`{name}`' for name in card.columns)}")
         lines.append(f"- **Source:** {card.source}")
+    lines += ["", "## A learned scorer", "", *LEARNED]
     lines += ["", "## Features", "", "The raw parts, one row a user (`features(log)`, `feature_table(records)`).", ""]
     lines += ["| feature | meaning |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in COLUMNS.items())]
     return "\n".join(lines) + "\n"

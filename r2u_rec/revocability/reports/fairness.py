@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2_contingency
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.holm import holm
 from r2u_rec.revocability.featurize.side_information import side_column
 from r2u_rec.revocability.learned.validation import wilson
 
@@ -90,7 +91,7 @@ def fairness(
             rows.append({"column": name, "group": label, **_figures(mine, flagged, values[there], withdrew)})
         tests.append({"column": name, **_test(group, flagged, np.random.default_rng(seed))})
     table = pd.DataFrame(tests, columns=["column", "n_groups", "chi_square", "p", "cramers_v", "how"])
-    table.insert(4, "p_holm", _holm(table["p"].to_numpy(dtype=np.float64)))
+    table.insert(4, "p_holm", holm(table["p"].to_numpy(dtype=np.float64)))
     return Fairness(pd.DataFrame(rows), table, len(there), int(flagged.sum()), min_size)
 
 
@@ -176,11 +177,3 @@ def _test(group: pd.Series, flagged: NDArray[np.bool_], rng: np.random.Generator
         p, how = float((1 + (statistic >= found.statistic - 1e-9).sum()) / (1 + n_permutations)), "permutations"
     effect = float(np.sqrt(found.statistic / counts.sum()))  # two columns: the smaller dimension less one is 1
     return nothing | {"chi_square": float(found.statistic), "p": p, "cramers_v": effect, "how": how}
-
-
-def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corrected p values, NaN stays NaN and counts for nothing. Source: Holm 1979."""
-    out = np.full(len(p), np.nan)
-    order = np.argsort(p)[: int((~np.isnan(p)).sum())]
-    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1.0)
-    return out

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from r2u_bench.rivals.summary import QUALITY, lines, size_of, standing
 
-from r2u_rec.evaluate.statistics import compare, holm
+from r2u_rec.evaluate.statistics import compare
+from r2u_rec.holm import holm
 
 
 def line(found, system, model="MF"):
