@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "study": {"core", "unlearn", "data", "revocability", "recsys", "evaluate", "registry"},
     "config": {"core", "data", "revocability", "registry", "study", "simulation"},
     "report": {"evaluate"},
+    "testing": {"core", "unlearn", "data", "evaluate"},
     "trials": {"report"},  # report: where figures come from
     "storage": {"core", "unlearn", "data", "recsys", "registry", "cli"},
     "cli": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roster import TRAINERS, Watched
+from roster import TRAINERS
 
 from r2u_rec.core.protocols import Method
 from r2u_rec.recsys.closed_form.als import AlsTrainer
@@ -11,12 +11,13 @@ from r2u_rec.recsys.closed_form.item_knn import ItemKnn
 from r2u_rec.recsys.closed_form.unlearn_als import UnlearnAls
 from r2u_rec.recsys.edits.alt_eraser import AltEraser
 from r2u_rec.recsys.sharded.sharding import ByUser, served
+from r2u_rec.recsys.tasks.ranking import RankingTask
 from r2u_rec.unlearn.retrain import Retrain
 from r2u_rec.unlearn.sharded import Sharded
 
 ALS = AlsTrainer(4, reg=0.5, alpha=4.0, sweeps=10)
 BPR = ImplicitBprTrainer(4, lr=0.1, reg=0.01, epochs=100)
-TASKS = {"factors": Watched(lambda log, seed: ALS.model(log, seed=seed))}
+TASKS = {"factors": RankingTask(lambda log, seed: ALS.model(log, seed=seed))}
 METHODS: dict[str, Method] = {
     "item knn": ItemKnn(5, 0.0),
     "item knn, shrunk": ItemKnn(3, 2.0),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
-from roster import STRATEGIES, Locked, Watched
+from roster import STRATEGIES
 
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
@@ -13,7 +10,7 @@ from r2u_rec.recsys.models.autoencoder import autoencoder
 from r2u_rec.recsys.models.sasrec import sasrec
 from r2u_rec.recsys.sharded.sharding import ByUser, served
 from r2u_rec.recsys.tasks.history import HistoryTask, Polished
-from r2u_rec.recsys.tasks.ranking import neumf
+from r2u_rec.recsys.tasks.ranking import RankingTask, neumf
 from r2u_rec.recsys.tasks.sequence import SequenceTask
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
@@ -21,29 +18,10 @@ from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
 from r2u_rec.unlearn.sharded import Sharded
 
-
-def attach_watched(task: Any, model: Any, records: Any) -> None:
-    """As `roster.Watched`: counts how often a model was attached, and opens locked records for that alone."""
-    task(model, records.opened if isinstance(records, Locked) else records)
-    model.__dict__["attached"] = model.__dict__.get("attached", 0) + 1
-
-
-@dataclasses.dataclass(frozen=True)
-class WatchedSequences(SequenceTask):
-    def attach(self, model: Any, records: Any) -> None:
-        attach_watched(super().attach, model, records)
-
-
-@dataclasses.dataclass(frozen=True)
-class WatchedHistories(HistoryTask):
-    def attach(self, model: Any, records: Any) -> None:
-        attach_watched(super().attach, model, records)
-
-
 TASKS = {
-    "SASRec": WatchedSequences(sasrec(8, n_blocks=1, max_length=4, dropout=0.0), "softmax"),
-    "autoencoder": WatchedHistories(autoencoder(4, dropout=0.3)),
-    "NeuMF": Watched(neumf(4, (8,)), "bce", n_negatives=2, reg=0.02),
+    "SASRec": SequenceTask(sasrec(8, n_blocks=1, max_length=4, dropout=0.0), "softmax"),
+    "autoencoder": HistoryTask(autoencoder(4, dropout=0.3)),
+    "NeuMF": RankingTask(neumf(4, (8,)), "bce", n_negatives=2, reg=0.02),
 }
 TRAINER = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.05))
 PREPARED = GradientTrainer(Training(epochs=12, batch_size=72, lr=0.05), STRATEGIES["prepared"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from roster import N_USERS, Locked
+from roster import N_USERS
 
 from r2u_rec.core.prepare.preparation import Preparation
 from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
@@ -20,21 +20,6 @@ from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
 from r2u_rec.unlearn.sharded import Sharded
-
-
-class Watched:
-    """A task as it is, which counts how often a model was attached, and opens locked records for that alone."""
-
-    def __init__(self, task: Any) -> None:
-        self.task = task
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["task"], name)
-
-    def attach(self, model: Any, records: Any) -> None:
-        records = records.opened if isinstance(records, Locked) else records
-        self.task.attach(model, records)
-        model.__dict__["attached"] = model.__dict__.get("attached", 0) + 1
 
 
 def prepared(records: Any) -> Ready2Unlearn:
@@ -62,11 +47,11 @@ METHODS = {
     "sharded recbole": Sharded(TRAINER, ByUser(), served(), shards=2, slices=2),
 }
 TASKS = {
-    "recbole BPR": Watched(recbole_task("BPR", embedding_size=4)),
-    "recbole LightGCN": Watched(recbole_task("LightGCN", embedding_size=4, n_layers=2)),
-    "recbole NeuMF": Watched(recbole_task("NeuMF", mf_embedding_size=4, mlp_embedding_size=4, mlp_hidden_size=[8, 4], dropout_prob=0.0)),
-    "recbole SGL": Watched(recbole_task("SGL", embedding_size=4, n_layers=2)),
-    "recbole MultiDAE": Watched(recbole_task("MultiDAE", mlp_hidden_size=[8], latent_dimension=4, dropout_prob=0.2)),
+    "recbole BPR": recbole_task("BPR", embedding_size=4),
+    "recbole LightGCN": recbole_task("LightGCN", embedding_size=4, n_layers=2),
+    "recbole NeuMF": recbole_task("NeuMF", mf_embedding_size=4, mlp_embedding_size=4, mlp_hidden_size=[8, 4], dropout_prob=0.0),
+    "recbole SGL": recbole_task("SGL", embedding_size=4, n_layers=2),
+    "recbole MultiDAE": recbole_task("MultiDAE", mlp_hidden_size=[8], latent_dimension=4, dropout_prob=0.2),
 }
 PAIRS = [
     ("recbole retrain", "recbole BPR"),

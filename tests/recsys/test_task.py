@@ -104,36 +104,14 @@ def test_it_offers_what_the_core_may_ask_for():
     assert all(isinstance(task, protocol) for protocol in (Concatenates, Regularised, HasChanceLoss, SupportsRowInteractions))
 
 
-@pytest.mark.parametrize("n_draws", [1, 3])
 @pytest.mark.parametrize("loss", ["bpr", "bce"])
-def test_row_interactions_hold_first_and_second_derivatives_of_loss_and_penalty(loss, n_draws):
-    task = RankingTask(BUILD, loss, reg=0.4)
-    model = double_model(task)
-    items, users = task.row_interactions(model, LOG, LOG.ids, n_draws=n_draws, rng=np.random.default_rng(3))
-    batch = RankingTask(BUILD, loss, n_negatives=n_draws, reg=0.4).batch(LOG, LOG.ids, rng=np.random.default_rng(3))
+def test_row_interactions_name_both_tables_and_the_items_of_the_batch(loss):
+    """Their derivatives are held against autograd by the suite of tasks."""
+    task = RankingTask(BUILD, loss, n_negatives=3)
+    model = task.model(LOG, seed=0)
+    items, users = task.row_interactions(model, LOG, LOG.ids, n_draws=3, rng=np.random.default_rng(3))
     assert (items.table, users.table, items.own, users.own) == (model.item_rows, model.user_rows, False, True)
-    assert torch.equal(items.rows, batch.items)
-    p, q = (table.detach().clone().requires_grad_() for table in model.tables())
-
-    def total(p, q):
-        scores = (p[batch.users].unsqueeze(1) * q[batch.items]).sum(-1)
-        norms = q[batch.items].square().sum(-1)
-        penalty = 0.2 * (p[batch.users].square().sum(1) + norms[:, 0] + norms[:, 1:].mean(1))
-        return ((bpr_loss if loss == "bpr" else bce_loss)(scores) + penalty).sum()
-
-    for interactions, table, gradient in zip((items, users), (q, p), torch.autograd.grad(total(p, q), (q, p)), strict=True):
-        rows = interactions.rows.flatten()
-        features = interactions.features.expand(*interactions.rows.shape, 4).reshape(-1, 4)
-        found = torch.zeros_like(table).index_add_(0, rows, interactions.slopes.flatten()[:, None] * features)
-        found.index_add_(0, rows, interactions.ridges.flatten()[:, None] * table.detach()[rows])
-        torch.testing.assert_close(found, gradient, atol=1e-12, rtol=0)
-    hessian = torch.autograd.functional.hessian(lambda p: total(p, q.detach()), p.detach())
-    row = int(LOG.user[0])
-    mine = users.rows.flatten() == row
-    features = users.features.expand(*users.rows.shape, 4).reshape(-1, 4)[mine]
-    if n_draws == 1 or loss == "bce":
-        block = (features * users.curvatures.flatten()[mine, None]).T @ features + users.ridges.flatten()[mine].sum() * torch.eye(4)
-        torch.testing.assert_close(block.double(), hessian[row, :, row], atol=1e-7, rtol=0)
+    assert torch.equal(items.rows, task.batch(LOG, LOG.ids, rng=np.random.default_rng(3)).items)
     assert items.curvatures.min() >= 0
     assert users.curvatures.min() >= 0
 
