@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from r2u_rec.optional import EXTRA_OF, EXTRAS
+
 PACKAGE = "r2u_rec"
-LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting", "suggest", "holm"})
-LEAF_ARROWS = {"ids": {"errors"}}  # an unknown record number is an error of its own kind
+LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting", "suggest", "holm", "optional"})
+LEAF_ARROWS = {"ids": {"errors"}, "optional": {"errors"}}  # an unknown record and a missing library are errors of their own kind
 ARROWS: dict[str, set[str]] = {
     "core": set(),
     "unlearn": {"core"},
@@ -145,14 +147,33 @@ def shadowing_packages(root: Path) -> list[str]:
 
 
 def third_party(root: Path) -> set[str]:
-    """Returns the top-level names outside the standard library that the package imports, by `needed("module", ...)` too."""
+    """Returns the top-level names outside the standard library that the two packages import, by `needed("module", ...)` too."""
     paths = [*(root / PACKAGE).rglob("*.py"), *(root / "benchmarks").rglob("*.py")]
     names = {module.split(".")[0] for p in paths for _, module in imports_of(p, root)}
     names |= {found for p in paths for found in re.findall(r"\bneeded\(\"([a-z_]+)", p.read_text())}
     return names - set(sys.stdlib_module_names) - {PACKAGE, "r2u_bench", "__future__", ""}
 
 
-CHECKS = [wrong_arrows, trade_words, vague_files, long_files, shadowing_packages]
+def bare_optional_imports(root: Path) -> list[str]:
+    """Returns each import of an optional library that says no extra when it is missing: outside `with needed_for(...)` and type checking.
+
+    `report/figures` asks for matplotlib before any of its files is imported.
+    """
+    wrong = []
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        tree, where = ast.parse(path.read_text()), path.relative_to(root)
+        blocks = [n for n in ast.walk(tree) if isinstance(n, ast.With) and "needed_for" in ast.unparse(n.items[0])]
+        blocks += [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+        guarded = {line for block in blocks for line in range(block.lineno, (block.end_lineno or block.lineno) + 1)}
+        for line, module in imports_of(path, root):
+            library = module.split(".")[0]
+            asked_before = library == "matplotlib" and where.parts[:3] == (PACKAGE, "report", "figures")
+            if library in EXTRA_OF and line not in guarded and not asked_before:
+                wrong.append(f"{where}:{line}: {library} comes with the extra {EXTRA_OF[library]}: import it by needed or needed_for")
+    return wrong
+
+
+CHECKS = [wrong_arrows, trade_words, vague_files, long_files, shadowing_packages, bare_optional_imports]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -160,14 +181,30 @@ def test_the_project_keeps_its_rules(check, checkout):
     assert check(checkout) == []
 
 
-def test_every_import_is_declared_and_every_declaration_is_imported(checkout):
+def declared(checkout: Path) -> tuple[set[str], dict[str, set[str]]]:
+    """Returns the modules of the core dependencies, and those of each extra without the extras that it includes."""
     project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
-    extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
-    always, optional = (
-        {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in (re.split(r"[<>=!~ \[;]", line)[0].lower() for line in lines)}
-        for lines in (project["dependencies"], extras)
-    )
-    assert third_party(checkout) == always | optional
+
+    def modules(lines: list[str]) -> set[str]:
+        names = [re.split(r"[<>=!~ \[;]", line)[0].lower() for line in lines if not line.startswith(project["name"])]
+        return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
+
+    return modules(project["dependencies"]), {name: modules(lines) for name, lines in project["optional-dependencies"].items()}
+
+
+def test_every_import_is_declared_and_every_declaration_is_imported(checkout):
+    always, extras = declared(checkout)
+    assert third_party(checkout) == always.union(*(modules for name, modules in extras.items() if name != "dev"))
+
+
+def test_the_library_knows_which_extra_brings_what(checkout):
+    _, extras = declared(checkout)
+    assert {name: set(modules) for name, modules in EXTRAS.items()} == {n: m for n, m in extras.items() if m and n != "dev"}
+
+
+def test_all_holds_every_extra(checkout):
+    extras = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["all"] == [f"r2u-rec[{','.join(sorted(EXTRAS))}]"]
 
 
 def test_importing_the_package_and_its_command_line_loads_nothing_heavy():
@@ -246,3 +283,17 @@ def test_vague_names_long_files_and_shadowing_packages_are_caught(tmp_path):
 def test_third_party_imports_are_found_wherever_they_stand(tmp_path):
     fake(tmp_path, "r2u_rec/cli/a.py", "import os\nimport yaml\ndef f():\n    import torch.nn\n    from scipy.sparse import csr_array\n")
     assert third_party(tmp_path) == {"yaml", "torch", "scipy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("import pyspark.sql", True),
+        ("def f():\n    from matplotlib.axes import Axes", True),
+        ('with needed_for("a plot"):\n    from matplotlib.axes import Axes', False),
+        ("if TYPE_CHECKING:\n    from torch_geometric.nn import LGConv", False),
+        ("import torch", False),
+    ],
+)
+def test_an_optional_library_imported_without_its_remedy_is_caught(tmp_path, text, wrong):
+    assert bool(bare_optional_imports(fake(tmp_path, "r2u_rec/recsys/a.py", text))) == wrong

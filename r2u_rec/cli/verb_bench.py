@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from r2u_rec.cli.parse import UsageError
 from r2u_rec.errors import SettingsError
+from r2u_rec.optional import needed_for
 from r2u_rec.suggest import unknown
 
 GROUP = "r2u_rec.benchmarks"
@@ -27,7 +28,8 @@ def run(argv: Sequence[str]) -> int:
         return 0
     if argv[0] not in there:
         raise UsageError(unknown("benchmark", argv[0], there))
-    return int(there[argv[0]].load()(list(argv[1:])) or 0)
+    with needed_for(f"r2u bench {argv[0]}"):
+        return int(there[argv[0]].load()(list(argv[1:])) or 0)
 
 
 def benchmarks() -> dict[str, EntryPoint]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from r2u_rec.cli.parse import UsageError, parse, settings_of, settings_parser
 from r2u_rec.cli.settings import Settings
+from r2u_rec.optional import needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,9 @@ def run(argv: Sequence[str]) -> int:
     out = Path(given.out or _OUT) if given.out or not asks else None
     if out is not None and out.suffix not in (".parquet", ".csv"):
         raise UsageError(f"--out must end in .parquet or .csv, got {out}")
+
+    if out is not None and s.revocability.scorer == "learned":
+        needed("matplotlib", "the calibration plot of a learned scorer")  # before anything slow
 
     from r2u_rec.cli import sources
     from r2u_rec.revocability import scoring

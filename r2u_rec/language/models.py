@@ -13,9 +13,9 @@ from torch import nn
 
 from r2u_rec.errors import DownloadError, SettingsError
 from r2u_rec.language.documents import Documents
-from r2u_rec.language.optional import needed
 from r2u_rec.language.task import Build
 from r2u_rec.language.tokenizer import first_line
+from r2u_rec.optional import needed
 
 _ATTENTION = "eager"  # the fused kernels have no second derivative
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from r2u_rec.data.catalogue.names import fetch
 from r2u_rec.errors import DataError, DownloadError, SettingsError
-from r2u_rec.language.optional import needed
+from r2u_rec.optional import needed
 
 Embeddings = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from r2u_rec.errors import DownloadError, SettingsError
-from r2u_rec.language.optional import needed
+from r2u_rec.optional import needed
 
 PAD, END = "<|pad|>", "<|endoftext|>"
 _SMALLEST = 258  # 256 bytes and two special tokens

@@ -41,7 +41,7 @@ def test_epsilon_falls_with_noise_and_rises_with_steps_and_poisson_draws_amplify
 
 def test_epsilon_without_opacus_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "opacus.accountants", None)
-    with pytest.raises(CapabilityError, match=r"epsilon needs opacus, which is not installed: pip install 'r2u_rec\[privacy\]'"):
+    with pytest.raises(CapabilityError, match=r"epsilon needs opacus, which is not installed: pip install 'r2u-rec\[privacy\]'"):
         epsilon(**RUN)
 
 

@@ -100,7 +100,7 @@ def test_blank_texts_missing_models_and_a_missing_library_are_told(folder, tmp_p
         SentenceEncoder.load("minilmm")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(
-        CapabilityError, match=r"comparing texts needs transformers, which is not installed: pip install 'r2u_rec\[language\]'"
+        CapabilityError, match=r"comparing texts needs transformers, which is not installed: pip install 'r2u-rec\[language\]'"
     ):
         SentenceEncoder.load(folder)
 

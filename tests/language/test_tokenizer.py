@@ -75,7 +75,7 @@ def test_a_missing_library_is_named_with_its_remedy(library, use, purpose, docum
         return real(name, *args)
 
     monkeypatch.setattr(importlib, "import_module", without)
-    with pytest.raises(CapabilityError, match=rf"{purpose} needs {library}, which is not installed: pip install 'r2u_rec\[language\]'"):
+    with pytest.raises(CapabilityError, match=rf"{purpose} needs {library}, which is not installed: pip install 'r2u-rec\[language\]'"):
         use(documents)
 
 

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "conformance"
 
 WATCH = """
 import logging, os, random, sys, warnings
-import numpy as np, scipy.special, scipy.sparse, sklearn, torch, yaml
+import numpy as np, scipy.special, scipy.sparse, sklearn, torch, torch._dynamo, yaml  # torch loads it at the first step of an optimiser
 sys.path.insert(0, sys.argv[1])
 from roster import LOG
 import r2u_rec.recsys.recbole.task, r2u_rec.recsys.recbole.traits, r2u_rec.recsys.recbole.factors

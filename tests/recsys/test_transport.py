@@ -59,5 +59,5 @@ def test_what_cannot_be_is_refused(monkeypatch):
     with pytest.raises(SettingsError, match="iterations must be >= 1, got 0"):
         TransportClusters(iterations=0)
     monkeypatch.setitem(sys.modules, "ot", None)
-    with pytest.raises(CapabilityError, match="need the package pot, which is not installed: pip install pot"):
+    with pytest.raises(CapabilityError, match=r"by optimal transport needs ot, which is not installed: pip install 'r2u-rec\[transport\]'"):
         plan(np.ones((2, 2)), 0.1)

@@ -47,7 +47,7 @@ def features_by(engine, path) -> pd.DataFrame:
     return table.to_pyarrow().to_pandas().set_index("user").sort_index()
 
 
-@pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed: pip install 'r2u_rec[distributed]'")
+@pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed: pip install 'r2u-rec[distributed]'")
 @pytest.mark.skipif(not (shutil.which("java") or os.environ.get("JAVA_HOME")), reason="pyspark needs Java 17, and there is none")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_both_engines_give_the_same_features_to_a_billionth(path, monkeypatch):
@@ -63,5 +63,5 @@ def test_both_engines_give_the_same_features_to_a_billionth(path, monkeypatch):
 
 def test_without_pyspark_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
-    with pytest.raises(CapabilityError, match=r"needs pyspark, which is not installed: pip install 'r2u_rec\[distributed\]'"):
+    with pytest.raises(CapabilityError, match=r"needs pyspark, which is not installed: pip install 'r2u-rec\[distributed\]'"):
         distributed().__enter__()

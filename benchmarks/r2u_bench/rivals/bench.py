@@ -11,6 +11,7 @@ from r2u_bench.rivals.preset import Preset
 from r2u_bench.rivals.summary import QUALITY, Line, lines
 from r2u_bench.rivals.systems.registry import recommender
 from r2u_bench.rivals.trial import Spec
+from r2u_rec.optional import missing, remedy
 from r2u_rec.trials.progress import TrialProgress
 from r2u_rec.trials.runner import Failure, run_trials
 from r2u_rec.trials.store import Trial, described, distinct, read_trial
@@ -81,14 +82,8 @@ def found(preset: Preset, trials: list[Trial], planned: int, failures: list[str]
 
 def missing_extras(preset: Preset) -> dict[str, str]:
     """Returns recommender -> why it cannot run here, for those whose optional dependencies are not installed."""
-    from importlib.util import find_spec
-
-    out = {}
-    for name in preset.models:
-        extra = recommender(name).extra
-        if extra is not None and find_spec(extra) is None:
-            out[name] = f"{extra} is not installed; pip install 'r2u-rec[{extra}]'"
-    return out
+    extras = {name: extra for name in preset.models if (extra := recommender(name).extra) is not None}
+    return {name: f"{', '.join(absent)} is not installed; {remedy(extra)}" for name, extra in extras.items() if (absent := missing(extra))}
 
 
 def _failed(failure: Failure) -> str:

@@ -1,4 +1,4 @@
-"""How much privacy a run of `core.private` has spent; needs the optional package opacus."""
+"""How much privacy a run of `core.private` has spent; needs the extra "privacy"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from r2u_rec.core.privacy.private import SAMPLINGS, Sampling
-from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.errors import SettingsError
+from r2u_rec.optional import needed_for
 
 Accountant = Literal["rdp", "prv"]
 ACCOUNTANTS = ("rdp", "prv")
@@ -56,10 +57,8 @@ def epsilon(
         return 0.0
     if noise_multiplier == 0:
         return math.inf
-    try:
+    with needed_for("epsilon"):
         from opacus.accountants import PRVAccountant, RDPAccountant
-    except ImportError as error:
-        raise CapabilityError("epsilon needs opacus, which is not installed: pip install 'r2u_rec[privacy]'") from error
     rate, rounds = batch_size / n_records, n_steps
     if sampling == "shuffled":
         rate, rounds = 1.0, math.ceil(n_steps / math.ceil(n_records / batch_size))

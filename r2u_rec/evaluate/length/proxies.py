@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from threadpoolctl import threadpool_limits
 
 N_NEIGHBOURS = 200
+BLOCK_ITEMS = 256
+"""Items whose cosines to all others are held at once."""
 LARGEST_REGRESSION = 4000
 """Items in the regression: its time grows with their cube, 4,000 take some seconds and 128 MB."""
 
@@ -27,15 +27,22 @@ class ItemNeighbours:
 
 
 def item_neighbours(training: sparse.csr_array, n_neighbours: int = N_NEIGHBOURS) -> ItemNeighbours:
-    """Returns the item-item cosine model of `training` (n_users, n_items), fitted by implicit on one thread."""
-    from implicit.nearest_neighbours import CosineRecommender  # slow to import: only who needs it pays
-    from implicit.utils import ParameterWarning
+    """Returns the item-item cosine model of `training` (n_users, n_items): the most similar items of each, itself among them.
 
-    with threadpool_limits(1, "blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ParameterWarning)  # it converts a matrix that it made itself, and warns of it
-        model = CosineRecommender(K=min(n_neighbours, training.shape[1]), num_threads=1)
-        model.fit(sparse.csr_matrix(training, dtype=np.float64), show_progress=False)
-    return ItemNeighbours(sparse.csr_array(model.similarity))
+    Of equally similar items those of the higher code are kept.
+    """
+    columns = sparse.csr_array(training.T, dtype=np.float64)  # (n_items, n_users)
+    columns.data /= np.repeat(np.sqrt(np.asarray(columns.multiply(columns).sum(axis=1)).ravel()), np.diff(columns.indptr))
+    users, kept = sparse.csr_array(columns.T), []
+    for start in range(0, columns.shape[0], BLOCK_ITEMS):
+        cosines = (columns[start : start + BLOCK_ITEMS] @ users).toarray()  # (at most BLOCK_ITEMS, n_items)
+        least = np.partition(cosines, -n_neighbours, axis=1)[:, [-n_neighbours]] if n_neighbours < cosines.shape[1] else 0.0
+        of, near = np.nonzero((cosines >= least) & (cosines > 0))
+        order = np.lexsort((-near, -cosines[of, near], of))  # by item, the most similar first
+        rank = np.arange(len(of)) - np.searchsorted(of, of)
+        of, near = of[order[rank < n_neighbours]], near[order[rank < n_neighbours]]
+        kept.append(sparse.csr_array((cosines[of, near], (of, near)), shape=cosines.shape))
+    return ItemNeighbours(sparse.csr_array(sparse.vstack(kept, format="csr")))
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
+from r2u_rec.optional import needed_for
 from r2u_rec.rng import stream
 
 
@@ -144,7 +145,8 @@ def solver_of(model: AlsModel) -> Iterator[Any]:
     Its `fit` takes a few conjugate-gradient steps a row from where the row stands (a fifth of the time of exact solves, the same objective
     after some sweeps); its `recalculate_*` and `partial_fit_*` solve exactly.
     """
-    from implicit.cpu.als import AlternatingLeastSquares  # slow to import: only who needs it pays
+    with needed_for("ALS"):
+        from implicit.cpu.als import AlternatingLeastSquares  # slow to import: only who needs it pays
 
     with threadpool_limits(1, "blas"):
         solver = AlternatingLeastSquares(

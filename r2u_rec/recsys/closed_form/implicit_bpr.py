@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
+from r2u_rec.optional import needed_for
 from r2u_rec.recsys.models.factorization import MatrixFactorization
 from r2u_rec.rng import stream
 
@@ -58,7 +59,8 @@ class ImplicitBprTrainer:
 
     def train(self, task: Any, records: InteractionLog, *, seed: int) -> MatrixFactorization:
         """Returns a model fitted to `records`; users without any have a row of zeros."""
-        from implicit.cpu.bpr import BayesianPersonalizedRanking  # slow to import: only who needs it pays
+        with needed_for("the BPR of implicit"):
+            from implicit.cpu.bpr import BayesianPersonalizedRanking  # slow to import: only who needs it pays
 
         model = self.model(records, seed=seed)
         with threadpool_limits(1, "blas"):

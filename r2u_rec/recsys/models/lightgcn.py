@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import LGConv
 
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.optional import needed_for
 from r2u_rec.recsys.models.propagation import Graph, mean_over_layers, normalised_adjacency
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
 
@@ -45,6 +45,8 @@ class LightGCN(nn.Module):
         self.user_embedding = nn.Parameter(0.1 * torch.randn(n_users, embedding_dim, generator=generator))
         self.item_embedding = nn.Parameter(0.1 * torch.randn(n_items, embedding_dim, generator=generator))
         self.item_correction = nn.Parameter(torch.zeros(n_items, embedding_dim), requires_grad=False)
+        with needed_for("LightGCN"):
+            from torch_geometric.nn import LGConv  # slow to import: only who needs it pays
         self.conv = LGConv(normalize=False)
         self.graph: Graph | None = None
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch_geometric.nn import LGConv
 
 from r2u_rec.data.log import InteractionLog
+
+if TYPE_CHECKING:
+    from torch_geometric.nn import LGConv
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import random
@@ -14,22 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from r2u_rec.errors import CapabilityError
+from r2u_rec import optional
 
 
 def needed(module: str) -> Any:
-    """Returns the imported `module` of recbole; CapabilityError that says how to install it when it is not there.
+    """Returns the imported `module` of recbole; CapabilityError as `optional.needed` when it is not there.
 
     Environment variables and warning filters that its imports set are taken back.
     """
     environment = dict(os.environ)
     try:
         with warnings.catch_warnings():
-            return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != "recbole":
-            raise  # the library is there and lacks something of its own
-        raise CapabilityError("a model of recbole needs recbole, which is not installed: pip install 'r2u-rec[recbole]'") from error
+            return optional.needed(module, "a model of recbole")
     finally:
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.errors import SettingsError
+from r2u_rec.optional import needed
 from r2u_rec.recsys.sharded.balanced import View, assigned, centroids_of, distances_to, spread_start
 
 
@@ -30,7 +31,7 @@ class TransportClusters:
         iterations: at most so many; it stops when no unit changes its cluster.
 
     Raises:
-        CapabilityError: the package pot is not installed.
+        CapabilityError: when called, the extra "transport" is not installed.
 
     Source: Li et al. 2023, UltraRE, section 4.1; rounding to hard capacities is ours.
     """
@@ -62,10 +63,7 @@ class TransportClusters:
 
 def plan(costs: NDArray[np.float64], epsilon: float) -> NDArray[np.float64]:
     """Returns (n, k) the share of each unit's mass that goes to each cluster; rows sum to 1, columns to n / k."""
-    try:
-        import ot
-    except ModuleNotFoundError as error:
-        raise CapabilityError("clusters by optimal transport need the package pot, which is not installed: pip install pot") from error
+    ot = needed("ot", "a clustering by optimal transport")
     n, k = costs.shape
     units, clusters = np.full(n, 1 / n), np.full(k, 1 / k)
     scale = max(float(costs.mean()), 1e-300)

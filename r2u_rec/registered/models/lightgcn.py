@@ -39,4 +39,5 @@ LIGHTGCN = ModelSpec(
     recipe=_recipe,
     training=LOOP,
     item_tables=ITEM_TABLES,
+    extra="graph",
 )

@@ -1,1 +1,5 @@
-"""Every figure: the sheet it is drawn on, its labels, and what it shows."""
+"""Every figure: the sheet it is drawn on, its labels, and what it shows. Needs the extra "plots"."""
+
+from r2u_rec.optional import needed
+
+needed("matplotlib", "a figure")

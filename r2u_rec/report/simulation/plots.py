@@ -8,16 +8,19 @@ from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
-from matplotlib import dates as mdates
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from r2u_rec.optional import needed_for
 from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, sheet, spread_out, svg, wrapped
 from r2u_rec.report.simulation.frames import numbers
 from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.report.simulation.table import always_retraining, never_erasing
+
+with needed_for("a figure"):
+    from matplotlib import dates as mdates
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 DAY = 86_400
 LONGEST_NAME = 18

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from r2u_rec.optional import needed_for
 from r2u_rec.report.figures.canvas import GRID, INK, MUTED, PAPER, label_points, sheet, svg, wrapped
 from r2u_rec.report.simulation.advice import LIMIT
 from r2u_rec.report.simulation.frames import numbers
 from r2u_rec.report.simulation.plots import looks
 from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.report.simulation.table import choose_table, erased_by, line_of
+
+with needed_for("a figure"):
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 SHORTEST = 1 / 3600
 """Hours; what took no time at all is drawn at one second."""

@@ -16,7 +16,8 @@ import pyarrow as pa
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 
-from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.errors import SettingsError
+from r2u_rec.optional import needed_for
 
 
 @contextmanager
@@ -55,10 +56,8 @@ def distributed(session: Any = None, **options: Any) -> Iterator[BaseBackend]:
     Raises:
         CapabilityError: pyspark is not installed.
     """
-    try:
+    with needed_for("the distributed engine"):
         from pyspark.sql import SparkSession
-    except ModuleNotFoundError as error:
-        raise CapabilityError("the distributed engine needs pyspark, which is not installed: pip install 'r2u_rec[distributed]'") from error
     own = session is None
     if own:
         builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")

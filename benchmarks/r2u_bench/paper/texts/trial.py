@@ -30,8 +30,8 @@ from r2u_bench.paper.texts.settings import TextSettings, text_settings
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import DivergenceError
 from r2u_rec.ids import Ids, as_ids
-from r2u_rec.language.optional import needed
 from r2u_rec.language.task import TextTask
+from r2u_rec.optional import needed
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.preference import NegativePreference
 
