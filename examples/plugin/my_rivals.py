@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import MethodSpec, Recipe, Recommender, System
 
 from r2u_rec.core.training import Training

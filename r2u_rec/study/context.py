@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,24 @@ from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.registry.context import LengthWord
 from r2u_rec.registry.specs import ArmSpec, ModelSpec, Recipe, lacking
 from r2u_rec.registry.tables import ARMS
+from r2u_rec.study.length import FallbackLengthRule
+from r2u_rec.study.study import Study
+from r2u_rec.unlearn.post_hoc import Unlearner
+from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
+from r2u_rec.unlearn.tuned import Tuner
 
-EVIDENCE = {"fold_in": "fold-in", "own_loss": "own loss", "adaptive": "adaptive"}
+EVIDENCE: Mapping[str, Literal["fold-in", "own loss", "adaptive"]] = {"fold_in": "fold-in", "own_loss": "own loss", "adaptive": "adaptive"}
 NOBODY: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
 def unchanged(trainer: Trainer, arm: str) -> Trainer:
     """Returns the trainer."""
     return trainer
+
+
+def cohorts_of(study: Study) -> dict[str, Any]:
+    """Returns the fields of a `FitContext` that say who plays which part in a study."""
+    return {"revocable": study.revocable, "calibration": study.calibration_log, "candidates": study.candidates}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +50,8 @@ class FitContext:
         revocable: (m,) codes of the users whom a model prepares for.
         calibration: log of users who are kept out of training, by whom the length of an edit is set; None: there are none.
         candidates: codes of the trained users whose removal may be simulated for that.
+        n_canaries, n_halves: users whose removal is simulated jointly, and halvings of each history.
+        fallback_length: of an edit where no length makes the canaries forgotten; None: that is an error.
         validate: model -> value, higher is better, that a training is watched by.
         checkpoint: file for checkpoints of trainings. on_history: hears the history of each.
         progress: show a bar; None: on a terminal only.
@@ -55,6 +67,9 @@ class FitContext:
     revocable: NDArray[np.int64] = field(default_factory=lambda: NOBODY)
     calibration: InteractionLog | None = None
     candidates: NDArray[np.int64] = field(default_factory=lambda: NOBODY)
+    n_canaries: int = 100
+    n_halves: int = 5
+    fallback_length: float | None = None
     validate: Callable[[nn.Module], float] | None = None
     checkpoint: Path | None = None
     on_history: Callable[[History], None] | None = None
@@ -95,8 +110,8 @@ class FitContext:
 
     def gradient_trainer(self, step: Callable[[InteractionLog], Any] | None = None) -> GradientTrainer:
         """Returns the model's loop, never wrapped, with the step given or the standard one."""
-        own = {} if step is None else {"strategy": step}
-        return GradientTrainer(self.training, progress=self.progress, **own)
+        plain = GradientTrainer(self.training, progress=self.progress)
+        return plain if step is None else replace(plain, strategy=step)
 
     def length(self, given: float | LengthWord | Any, *, evidence: str = "fold_in", longest: float = 3.0) -> Any:
         """Returns the number given, or the rule that canaries or a shadow model make.
@@ -113,8 +128,25 @@ class FitContext:
             )
         if evidence == "adaptive" and given != "shadow":
             raise SettingsError(f"evidence=adaptive holds canaries against a shadow model, and length is {given}: set it to shadow")
-        rule = CanaryRule(self.calibration, self.candidates, longest=longest, seed=self.seed, evidence=EVIDENCE[evidence])  # type: ignore[arg-type]
-        return rule if given == "canaries" else ShadowRule(rule, self.standard_trainer())
+        canaries = CanaryRule(
+            self.calibration,
+            self.candidates,
+            n_canaries=self.n_canaries,
+            n_halves=self.n_halves,
+            longest=longest,
+            seed=self.seed,
+            evidence=EVIDENCE[evidence],
+        )
+        rule = canaries if given == "canaries" else ShadowRule(canaries, self.standard_trainer())
+        return rule if self.fallback_length is None else FallbackLengthRule(rule, self.fallback_length)
+
+    def scaled(self, unlearner: Unlearner, given: float | LengthWord, *, evidence: str = "fold_in", longest: float = 3.0) -> Scaled:
+        """Returns the edit, carried as far as `length` says."""
+        return Scaled(unlearner, self.length(given, evidence=evidence, longest=longest))
+
+    def scaled_tuner(self, tuner: Tuner, given: float | LengthWord, *, evidence: str = "fold_in", longest: float = 3.0) -> ScaledTuner:
+        """Returns the edit that reads what remains, carried as far as `length` says."""
+        return ScaledTuner(tuner, self.length(given, evidence=evidence, longest=longest))
 
     def _whole(self, arm: ArmSpec) -> Trainer:
         plain: Trainer

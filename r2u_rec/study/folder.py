@@ -97,7 +97,7 @@ def read_study(folder: Path) -> dict[str, Any]:
     frame, logs = pd.read_parquet(folder / FILES[0]), {}
     for number, name in enumerate(_PARTS):
         rows = frame[frame["part"] == number]
-        columns = {each: rows[each].to_numpy().copy() if each in rows else None for each in _COLUMNS}
+        columns: dict[str, Any] = {each: rows[each].to_numpy().copy() if each in rows else None for each in _COLUMNS}
         logs[name] = InteractionLog(
             **columns, user_keys=user_keys, item_keys=item_keys, user_info=user_info, item_info=item_info, next_id=about["next_id"][name]
         )
@@ -105,7 +105,7 @@ def read_study(folder: Path) -> dict[str, Any]:
     cohorts = pd.read_parquet(folder / FILES[3])
 
     def group(name: str, request: str = "") -> Codes:
-        return cohorts.loc[(cohorts["group"] == name) & (cohorts["request"] == request), "user"].to_numpy(dtype=np.int64)
+        return np.asarray(cohorts.loc[(cohorts["group"] == name) & (cohorts["request"] == request), "user"], dtype=np.int64)
 
     return {
         "seed": about["seed"],

@@ -22,6 +22,7 @@ from r2u_rec.ids import Ids, as_ids
 from r2u_rec.study.folder import read_study, write_study
 from r2u_rec.study.quality import Part, judged_part, masked_items
 from r2u_rec.study.request import Codes, StudyRequest, hash_of
+from r2u_rec.suggest import unknown
 
 NOBODY: Codes = np.empty(0, dtype=np.int64)
 
@@ -58,7 +59,7 @@ class Study:
     def request(self, name: str) -> StudyRequest:
         """Returns a request; SettingsError when there is none of that name."""
         if name not in self.requests:
-            raise SettingsError(f"unknown request {name!r}; there are {', '.join(self.requests) or 'none'}")
+            raise SettingsError(unknown("request", name, self.requests))
         return self.requests[name]
 
     def with_request(self, request: StudyRequest) -> Self:
@@ -122,7 +123,7 @@ class Study:
 
     @cached_property
     def stable_users(self) -> Codes:
-        """Trained users who are not revocable and have validation records: what is chosen by them depends on no data that may be withdrawn."""
+        """Trained users with validation records who are not revocable: a choice made by them depends on no data that may be withdrawn."""
         return np.setdiff1d(self.judged_users(part="validation"), self.revocable)
 
     def stable_quality(self, model: Scores) -> float:
@@ -138,9 +139,7 @@ class Study:
     def probes(self, request: str, n_halves: int, *, seed: int | None = None) -> tuple[FoldInProbe, FoldInProbe]:
         """Returns the probes of those who ask and of their counterparts who were never trained on; `seed` None is the study's."""
         asked, seed = self.request(request), self.seed if seed is None else seed
-        forget, holdout = (
-            FoldInProbe(self.parts.train, users, n_halves=n_halves, seed=seed) for users in (asked.forget, asked.holdout)
-        )
+        forget, holdout = (FoldInProbe(self.parts.train, users, n_halves=n_halves, seed=seed) for users in (asked.forget, asked.holdout))
         return forget, holdout
 
     @cached_property
@@ -164,8 +163,8 @@ class Study:
             UnknownRecordError: ids that are in no part.
         """
         ids, parts = as_ids(ids), (self.parts.train, self.parts.validation, self.parts.test)
-        if unknown := np.setdiff1d(ids, np.concatenate([part.ids for part in parts])).tolist():
-            raise UnknownRecordError(f"{len(unknown)} of {len(ids)} ids are in no part of the study, the first {unknown[0]}")
+        if missing := np.setdiff1d(ids, np.concatenate([part.ids for part in parts])).tolist():
+            raise UnknownRecordError(f"{len(missing)} of {len(ids)} ids are in no part of the study, the first {missing[0]}")
         train = parts[0].drop(ids[np.isin(ids, parts[0].ids)])
         gone = np.flatnonzero((parts[0].user_counts > 0) & (train.user_counts == 0))
 

@@ -13,13 +13,13 @@ from typing import Any
 import r2u_rec
 from r2u_bench.rivals.bench import BenchmarkResult, run_rivals
 from r2u_bench.rivals.preset import Preset, checked
+from r2u_bench.rivals.requests import build_study
 from r2u_bench.rivals.summary import QUALITY, size_of
-from r2u_bench.rivals.world import build_world
 from r2u_rec.errors import EvidenceError, SettingsError
 from r2u_rec.report.benchmark_results import write_benchmark
 from r2u_rec.report.columns import RETRAINED
 
-ROOMS = ("core", "data", "evaluate", "recsys", "revocability", "rivals", "unlearn")
+ROOMS = ("core", "data", "evaluate", "recsys", "registered", "registry", "revocability", "study", "unlearn")
 """Rooms whose code the figures depend on."""
 
 TOLERANCE = {QUALITY: 0.005, "auc": 0.02}
@@ -37,11 +37,12 @@ COLUMNS = (QUALITY + " / retrained", "auc", "adaptive_auc", "excess", "cpu_secon
 
 
 def code_hash() -> str:
-    """Returns 16 hex digits of the sha256 over the sources of the rooms that figures depend on."""
-    package = Path(r2u_rec.__file__).parent
+    """Returns 16 hex digits of the sha256 over the sources of the rooms that figures depend on, and of this benchmark."""
+    package, here = Path(r2u_rec.__file__).parent, Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(path for room in ROOMS for path in (package / room).rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    for root, folders in ((package, [package / room for room in ROOMS]), (here.parent, [here])):
+        for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -51,7 +52,7 @@ def split_hashes(preset: Preset) -> dict[str, str]:
     return {
         f"{seed} {name}": value
         for seed in preset.seeds
-        for name, value in build_world(preset.data, seed, shares, calibration_users).hashes.items()
+        for name, value in build_study(preset.data, seed, shares, calibration_users).hashes.items()
     }
 
 

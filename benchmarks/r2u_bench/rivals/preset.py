@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from r2u_bench.rivals.requests import requests_of
 from r2u_bench.rivals.systems.registry import ConfiguredSystem, chosen, recommender, systems
-from r2u_bench.rivals.world import requests_of
 from r2u_rec.errors import SettingsError
 from r2u_rec.suggest import unknown
 
@@ -177,6 +177,8 @@ def checked(preset: Preset) -> Preset:
         raise SettingsError(f"preset {name}: seeds must be named once each, got {list(preset.seeds)}")
     if int(c["n_references"]) < 2:
         raise SettingsError(f"preset {name}: n_references must be at least 2, got {c['n_references']}: one retrained model has no spread")
+    if not 0 < c["strangers_share"] < 0.3:
+        raise SettingsError(f"preset {name}: strangers_share must lie in (0, .3), got {c['strangers_share']}")
     if preset.part not in PARTS:
         raise SettingsError(f"preset {name}: part must be one of {', '.join(PARTS)}, got {preset.part!r}")
     for model in preset.models:

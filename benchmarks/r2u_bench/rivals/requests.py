@@ -10,6 +10,7 @@ from r2u_rec.data import load_dataset, random_per_user, read_log
 from r2u_rec.errors import SettingsError
 from r2u_rec.study.kinds import KINDS, every_kind, request_name
 from r2u_rec.study.study import Study
+from r2u_rec.suggest import unknown
 
 K = 20
 
@@ -28,7 +29,7 @@ def requests_of(names: Sequence[str] | None, shares: Sequence[float]) -> list[st
         SettingsError: a name that there is not.
     """
     every = [request_name(kind, share) for share in sorted(shares, reverse=True) for kind in KINDS]
-    unknown = [name for name in names or () if name not in every]
-    if unknown:
-        raise SettingsError(f"unknown request {unknown[0]!r}; there are {', '.join(every)}")
+    missing = [name for name in names or () if name not in every]
+    if missing:
+        raise SettingsError(unknown("request", missing[0], every))
     return [name for name in every if names is None or name in names]

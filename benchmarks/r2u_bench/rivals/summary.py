@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from r2u_bench.rivals.requests import K
 from r2u_bench.rivals.systems.registry import FAMILIES, recommender
-from r2u_bench.rivals.world import K
 from r2u_rec.evaluate.statistics import compare
 from r2u_rec.holm import holm
 from r2u_rec.report.columns import RETRAINED

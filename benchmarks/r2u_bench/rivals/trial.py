@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
+from r2u_bench.rivals.requests import build_study
 from r2u_bench.rivals.systems.registry import ConfiguredSystem, chosen, recommender
-from r2u_bench.rivals.world import build_world
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import DivergenceError, EvidenceError
 from r2u_rec.evaluate.imprint import FoldIn
@@ -22,26 +22,26 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 REFERENCE_SEEDS = 1000
-"""Seeds of retrained models start this far above the seed of the world."""
+"""Seeds of retrained models start this far above the seed of the study."""
 
 MEASURED = ("fa", "fi", "own_loss")
 
 
 def case_of(spec: Spec) -> BenchmarkContext:
-    """Returns the recommender of a spec in its world."""
+    """Returns the recommender of a spec in its study."""
     settings = json.loads(spec["settings"])
-    world = build_world(spec["data"], int(spec["seed"]), tuple(settings["shares"]), settings["strangers_share"])
+    study = build_study(spec["data"], int(spec["seed"]), tuple(settings["shares"]), settings["strangers_share"])
     made = recommender(spec["model"])
     recipe = made.recipe(settings["model"])
-    return BenchmarkContext(world, made.name, recipe, settings, Path(spec["folder"]) / "models", settings["n_halves"])
+    return BenchmarkContext(study, made.name, recipe, settings, Path(spec["folder"]) / "models", settings["n_halves"])
 
 
 def reference(spec: Spec) -> list[Row]:
     """Trains a model on what remains after the spec's request, and measures it."""
     case, request = case_of(spec), spec["request"]
-    left = case.world.left(request)
+    left = case.study.left(request)
     begun, spared = time.process_time(), case.spared_seconds
-    model = case.trainer().train(case.task, left, seed=REFERENCE_SEEDS * (1 + case.world.seed) + int(spec["number"]))
+    model = case.trainer().train(case.task, left, seed=REFERENCE_SEEDS * (1 + case.study.seed) + int(spec["number"]))
     seconds = time.process_time() - begun + case.spared_seconds - spared
     return [
         {"request": request, "number": spec["number"], "cpu_seconds": seconds, **quality(case, model, request)},
@@ -54,7 +54,7 @@ def system(spec: Spec) -> list[Row]:
     case, line = case_of(spec), chosen(spec["system"])
     built = line.system.build(case, options_of(case, line))
     task = case.task if built.task is None else built.task
-    fitted, seconds = timed(case, lambda: built.method.fit(task, case.world.records, seed=case.world.seed))
+    fitted, seconds = timed(case, lambda: built.method.fit(task, case.study.records, seed=case.study.seed))
     rows: list[Row] = [
         {
             "what": "fit",
@@ -78,14 +78,14 @@ def options_of(case: BenchmarkContext, line: ConfiguredSystem) -> dict[str, Any]
 
 def forgotten(case: BenchmarkContext, line: ConfiguredSystem, method: Any, task: Any, fitted: Fitted, request: str) -> list[Row]:
     """Returns what the system leaves behind after one request; a system that breaks down is a result."""
-    ids = case.world.records.ids_of_users(case.world.requests[request].forget)
+    ids = case.study.records.ids_of_users(case.study.requests[request].forget)
     # A reference that is retrained must not be one of those by which it is judged.
     try:
-        after, seconds = timed(case, lambda: method.forget(task, fitted, ids, seed=REFERENCE_SEEDS * (1 + case.world.seed) + 500))
+        after, seconds = timed(case, lambda: method.forget(task, fitted, ids, seed=REFERENCE_SEEDS * (1 + case.study.seed) + 500))
         rows = measured(case, after.model, request)
     except (DivergenceError, EvidenceError) as error:
         return [{"what": "outcome", "request": request, "failed": " ".join(str(error).split())}]
-    row = {"what": "outcome", "request": request, "cpu_seconds": seconds, "n_users": len(case.world.requests[request].forget)}
+    row = {"what": "outcome", "request": request, "cpu_seconds": seconds, "n_users": len(case.study.requests[request].forget)}
     return [row | quality(case, after.model, request), *rows]
 
 
@@ -98,8 +98,8 @@ def timed(case: BenchmarkContext, action: Callable[[], T]) -> tuple[T, float]:
 
 def quality(case: BenchmarkContext, model: Any, request: str | None) -> Row:
     """Returns the means of the ranking metrics over those who stay, and of NDCG over their more and less active halves."""
-    found = case.world.quality(model, request, case.part)
-    return found.mean() | case.world.activity(found)
+    found = case.study.quality(model, request, part=case.part)
+    return found.mean() | case.study.activity(found)
 
 
 def measured(case: BenchmarkContext, model: Any, request: str) -> list[Row]:
@@ -107,7 +107,7 @@ def measured(case: BenchmarkContext, model: Any, request: str) -> list[Row]:
     if not hasattr(model, "fold_in"):
         return []
     rows = []
-    for group, probe in zip(("forget", "holdout"), case.world.probes(request, case.n_halves), strict=True):
+    for group, probe in zip(("forget", "holdout"), case.study.probes(request, case.n_halves), strict=True):
         found = probe.measure(model)
         values = {name: np.round(getattr(found, name), 9).tolist() for name in MEASURED}
         rows.append({"what": "users", "request": request, "group": group, "users": found.users.tolist(), **values})

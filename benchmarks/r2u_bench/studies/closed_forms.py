@@ -20,12 +20,11 @@ import numpy as np
 import torch
 import yaml
 
-from r2u_bench.studies.forgetting_court import figures_of  # beside this file
-from r2u_bench.studies.forgetting_world import ExperimentSplit, build_world, hash_of
+from r2u_bench.studies.forgetting_judge import figures_of  # beside this file
+from r2u_bench.studies.forgetting_split import build_study
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
-from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.recsys.closed_form.als import AlsTrainer, als_objective
 from r2u_rec.recsys.closed_form.ease import Ease
@@ -36,6 +35,9 @@ from r2u_rec.recsys.edits.alt_eraser import AltEraser
 from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 from r2u_rec.report import write_benchmark
 from r2u_rec.rng import stream
+from r2u_rec.study.flagged import FLAGGED
+from r2u_rec.study.request import StudyRequest
+from r2u_rec.study.study import Study
 from r2u_rec.unlearn.retrain import Retrain
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +46,7 @@ QUESTIONS = {
     "als": "How near to retraining does ALS come that goes on without the forgotten?",
     "mf": "How near to retraining do alternating Newton steps come?",
 }
+ERASED = "erased"
 N_REFERENCES, N_HALVES, N_SINGLE = 3, 5, 5
 ALTERNATING = {"embedding_dim": 64, "reg": 0.015, "epochs": 80, "batch_size": 8192, "lr": 0.01, "schedule": "linear", "average_share": 0.25}
 TASK = RankingTask(matrix_factorization(ALTERNATING["embedding_dim"]), reg=ALTERNATING["reg"])
@@ -63,18 +66,19 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     return call(), time.process_time() - begun
 
 
-def ranking_rows(world: ExperimentSplit, seed: int) -> Iterator[dict[str, Any]]:
+def ranking_rows(study: Study, seed: int) -> Iterator[dict[str, Any]]:
     """Quality before and after 5 % of the users are erased, and seconds of fit, of one user and of all of them."""
-    known = np.flatnonzero(world.records.user_counts)
+    known = np.flatnonzero(study.records.user_counts)
     gone = stream(seed, "erased").choice(known, size=round(0.05 * len(known)), replace=False)
+    study = study.with_request(StudyRequest(ERASED, np.sort(gone), gone[:0]))
     for name, method in RANKED.items():
-        fitted, fit_seconds = timed(lambda method=method: method.fit(None, world.records, seed=seed))
-        after, seconds = timed(lambda m=method, f=fitted: m.forget(None, f, world.records.ids_of_users(gone), seed=seed))
+        fitted, fit_seconds = timed(lambda method=method: method.fit(None, study.records, seed=seed))
+        after, seconds = timed(lambda m=method, f=fitted: m.forget(None, f, study.records.ids_of_users(gone), seed=seed))
         single = [
             timed(lambda m=method, f=fitted, u=u: m.forget(None, f, f.records.ids_of_users([u]), seed=seed))[1] for u in gone[:N_SINGLE]
         ]
-        yield {"arm": "ranking", "operator": name, "seed": seed, "NDCG@20": world.quality(fitted.model, gone)} | {
-            "NDCG@20 after": world.quality(after.model, gone),
+        yield {"arm": "ranking", "operator": name, "seed": seed, "NDCG@20": study.value(fitted.model, ERASED)} | {
+            "NDCG@20 after": study.value(after.model, ERASED),
             "fit_seconds": fit_seconds,
             "one_user_seconds": float(np.median(single)),
             "share_seconds": seconds,
@@ -83,32 +87,29 @@ def ranking_rows(world: ExperimentSplit, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def forgetting_rows(
-    world: ExperimentSplit, seed: int, family: str, train: Retrain, task: Any, systems: dict[str, Any], objective: Any
+    study: Study, seed: int, family: str, train: Retrain, task: Any, systems: dict[str, Any], objective: Any
 ) -> Iterator[dict[str, Any]]:
     """Each system on the flagged request, beside the references: objective over that of retraining, ranking, imprint."""
-    forget, holdout = world.requests["flagged"]
-    ids = world.records.ids_of_users(forget)
-    left = world.records.drop(ids)
-    fitted = train.fit(task, world.records, seed=seed)
+    ids, left = study.request_ids(FLAGGED), study.left(FLAGGED)
+    fitted = train.fit(task, study.records, seed=seed)
     references, seconds = timed(lambda: [train.fit(task, left, seed=1000 + 10 * seed + i).model for i in range(N_REFERENCES)])
     same_start = train.fit(task, left, seed=seed).model
     deleted = copy.deepcopy(fitted.model)
-    deleted.forget_rows_(forget)
-    probes = [FoldInProbe(world.histories, users, n_halves=N_HALVES, seed=1) for users in (forget, holdout)]
-    prover = ForgettingEvaluator(references, *probes, remembered=deleted)
+    deleted.forget_rows_(study.request(FLAGGED).forget)
+    evaluator = ForgettingEvaluator(references, *study.probes(FLAGGED, N_HALVES, seed=1), remembered=deleted)
     wanted = objective(same_start, left)
 
     def row(system: str, model: Any, verdict: Any, took: float) -> dict[str, Any]:
         found = {"arm": family, "operator": system, "seed": seed, "objective_gap": objective(model, left) / wanted - 1}
-        return found | {"NDCG@20 after": world.quality(model, forget), "seconds": took} | figures_of(verdict)
+        return found | {"NDCG@20 after": study.value(model, FLAGGED), "seconds": took} | figures_of(verdict)
 
-    for model, verdict in zip(references, prover.evidence.references, strict=True):
+    for model, verdict in zip(references, evaluator.evidence.references, strict=True):
         yield row("retrained", model, verdict, seconds / N_REFERENCES)
-    yield row("retrained, same start", same_start, prover.judge(same_start), seconds / N_REFERENCES)
-    yield row("rows deleted", deleted, prover.evidence.remembered, 0.0)
+    yield row("retrained, same start", same_start, evaluator.judge(same_start), seconds / N_REFERENCES)
+    yield row("rows deleted", deleted, evaluator.evidence.remembered, 0.0)
     for name, method in systems.items():
-        after, took = timed(lambda m=method: m.forget(task, Fitted(fitted.model, world.records), ids, seed=seed))
-        yield row(name, after.model, prover.judge(after.model), took)
+        after, took = timed(lambda m=method: m.forget(task, Fitted(fitted.model, study.records), ids, seed=seed))
+        yield row(name, after.model, evaluator.judge(after.model), took)
 
 
 @torch.no_grad()
@@ -134,16 +135,16 @@ def main(argv: list[str] | None = None) -> None:
     for family in a.families:
         rows = []
         for seed in a.seeds:
-            world = build_world("ml-100k", seed, settings, a.part)
-            hashes[str(seed)] = hash_of(world.records)
+            study = build_study("ml-100k", seed, settings, a.part)
+            hashes[str(seed)] = study.part_hashes["trained"]
             if family == "ranking":
-                part = ranking_rows(world, seed)
+                part = ranking_rows(study, seed)
             elif family == "als":
                 part = forgetting_rows(
-                    world, seed, "ALS", Retrain(AlsTrainer()), None, als, lambda m, records: als_objective(m, records.matrix())
+                    study, seed, "ALS", Retrain(AlsTrainer()), None, als, lambda m, records: als_objective(m, records.matrix())
                 )
             else:
-                part = forgetting_rows(world, seed, "MF", Retrain(MF), TASK, mf, mf_objective)
+                part = forgetting_rows(study, seed, "MF", Retrain(MF), TASK, mf, mf_objective)
             for row in part:
                 rows.append(row)
                 print({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}, flush=True)

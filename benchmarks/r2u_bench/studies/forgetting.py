@@ -71,9 +71,9 @@ def _seed(job: tuple[str, int, dict[str, Any], str, str]) -> dict[str, Any]:
         found = json.loads(done.read_text())
         if found["settings"] == json.loads(json.dumps(settings)):
             return found
-    from r2u_bench.studies.forgetting_study import study  # imported in the worker: torch reads its thread count at import
+    from r2u_bench.studies.forgetting_study import seed_rows  # imported in the worker: torch reads its thread count at import
 
-    found = study(dataset, seed, settings, part=part)
+    found = seed_rows(dataset, seed, settings, part=part)
     part = done.with_suffix(".part")
     part.write_text(json.dumps(found))
     part.replace(done)

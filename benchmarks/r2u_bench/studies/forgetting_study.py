@@ -9,54 +9,55 @@ from typing import Any
 import torch
 
 from r2u_bench.studies.forgetting_arms import trained  # beside this file
-from r2u_bench.studies.forgetting_court import (
-    EvaluationContext,
+from r2u_bench.studies.forgetting_judge import (
+    RequestJudge,
     Shadow,
     ascended,
-    court_of,
     figures_of,
+    judge_of,
     newton_steps,
     row_of,
     single_seconds,
 )
-from r2u_bench.studies.forgetting_world import ExperimentSplit, build_world, hash_of
+from r2u_bench.studies.forgetting_split import build_study, hashes_of
 from r2u_rec.recsys.closed_form.ease import Ease
+from r2u_rec.study.quality import Part
+from r2u_rec.study.study import Study
 
 NEWTON_ARMS = ("standard", "ready2unlearn simulated", "simulated, alpha 0")
 BOTH_REQUESTS = (*NEWTON_ARMS, "isolated")
 
 
-def study(dataset: str, seed: int, s: dict[str, Any], *, part: str = "test") -> dict[str, Any]:
+def seed_rows(dataset: str, seed: int, s: dict[str, Any], *, part: Part = "test") -> dict[str, Any]:
     """Returns the rows of one seed: retrained references, then every arm before and after each request."""
     torch.set_num_threads(1)
-    world = build_world(dataset, seed, s, part)
-    base, base_seconds = trained("standard", s, world, world.records, seed)
-    rows, courts = [], {}
-    for name, (forget, holdout) in world.requests.items():
+    study = build_study(dataset, seed, s, part)
+    base, base_seconds = trained("standard", s, study, study.records, seed)
+    rows, judges = [], {}
+    for name in study.requests:
         if name not in s["requests"]:
             continue
-        left = world.records.drop(world.records.ids_of_users(forget))
+        left = study.left(name)
         models = []
         for k in range(s["n_references"]):
-            model, seconds = trained("standard", s, world, left, 1000 * (seed + 1) + k)
+            model, seconds = trained("standard", s, study, left, 1000 * (seed + 1) + k)
             models.append(model)
             rows.append(
-                row_of("standard", "retrained", name, seed) | {"NDCG@20": world.quality(model, forget), "training_cpu_seconds": seconds}
+                row_of("standard", "retrained", name, seed) | {"NDCG@20": study.value(model, name), "training_cpu_seconds": seconds}
             )
-        courts[name] = court_of(models, base, world, forget, holdout, s)
-        verdicts = courts[name].prover.evidence.references
+        judges[name] = judge_of(models, base, study, name, s)
+        verdicts = judges[name].evaluator.evidence.references
         for row, verdict in zip(rows[-len(models) :], verdicts, strict=True):
             row |= figures_of(verdict)
         print(f"{dataset} seed {seed}: references for {name} users done", flush=True)
-    shadow = Shadow(s, world)
+    shadow = Shadow(s, study)
     for arm in s["arms"]:
-        model, seconds = (base, base_seconds) if arm == "standard" else trained(arm, s, world, world.records, seed)
-        requests = [r for r in courts if r == "flagged" or arm in BOTH_REQUESTS]
-        rows += list(_forgetting(arm, model, seconds, s, world, {r: courts[r] for r in requests}, shadow, seed))
+        model, seconds = (base, base_seconds) if arm == "standard" else trained(arm, s, study, study.records, seed)
+        requests = [r for r in judges if r == "flagged" or arm in BOTH_REQUESTS]
+        rows += list(_forgetting(arm, model, seconds, s, study, {r: judges[r] for r in requests}, shadow, seed))
         print(f"{dataset} seed {seed}: {arm} done", flush=True)
-    rows += _ease(world, s, seed)
-    hashes = {"train": hash_of(world.histories), "trained on": hash_of(world.records)}
-    return {"settings": s, "seed": seed, "rows": rows, "split_hashes": hashes}
+    rows += _ease(study, s, seed)
+    return {"settings": s, "seed": seed, "rows": rows, "split_hashes": hashes_of(study)}
 
 
 def _forgetting(
@@ -64,30 +65,29 @@ def _forgetting(
     model: Any,
     seconds: float,
     s: dict[str, Any],
-    world: ExperimentSplit,
-    courts: dict[str, EvaluationContext],
+    study: Study,
+    judges: dict[str, RequestJudge],
     shadow: Shadow,
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    for name, court in courts.items():
-        row = row_of(arm, "none", name, seed) | figures_of(court.prover.judge(model))
-        yield row | {"NDCG@20": world.quality(model, court.users), "training_cpu_seconds": seconds}
+    for name, judge in judges.items():
+        row = row_of(arm, "none", name, seed) | figures_of(judge.evaluator.judge(model))
+        yield row | {"NDCG@20": study.value(model, name), "training_cpu_seconds": seconds}
         if arm != "isolated":
-            yield ascended(arm, name, model, s, world, court, shadow, seed)
+            yield ascended(arm, name, model, s, study, judge, shadow, seed)
     if arm in NEWTON_ARMS:
-        yield from newton_steps(arm, model, s, world, courts, shadow, seed)
+        yield from newton_steps(arm, model, s, study, judges, shadow, seed)
 
 
-def _ease(world: ExperimentSplit, s: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+def _ease(study: Study, s: dict[str, Any], seed: int) -> list[dict[str, Any]]:
     method, rows = Ease(reg=s["ease_reg"]), []
     begun = time.process_time()
-    fitted = method.fit(None, world.records, seed=seed)
+    fitted = method.fit(None, study.records, seed=seed)
     training = time.process_time() - begun
     for name in s["requests"]:
-        forget, _ = world.requests[name]
-        ids = world.records.ids_of_users(forget)
+        forget, ids = study.request(name).forget, study.request_ids(name)
         begun = time.process_time()
-        again = method.fit(None, world.records.drop(ids), seed=seed)
+        again = method.fit(None, study.records.drop(ids), seed=seed)
         refit = time.process_time() - begun
         begun = time.perf_counter()
         out = method.forget(None, fitted, ids, seed=seed)
@@ -97,12 +97,12 @@ def _ease(world: ExperimentSplit, s: dict[str, Any], seed: int) -> list[dict[str
         rows.append(
             row_of("closed form", "retrained", name, seed)
             | common
-            | {"NDCG@20": world.quality(again.model, forget), "training_cpu_seconds": refit}
+            | {"NDCG@20": study.value(again.model, name), "training_cpu_seconds": refit}
         )
         rows.append(
             row_of("closed form", "exact down-date", name, seed)
             | common
-            | {"NDCG@20": world.quality(out.model, forget), "max_difference": difference, "seconds": seconds}
+            | {"NDCG@20": study.value(out.model, name), "max_difference": difference, "seconds": seconds}
             | {"seconds_per_user": seconds / len(forget), "single_seconds": single_seconds(method, None, fitted, forget[:10], seed)}
             | {"training_cpu_seconds": training, "exact": True}
         )

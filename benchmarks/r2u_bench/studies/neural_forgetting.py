@@ -63,9 +63,9 @@ def _kept(work: Path, name: str, seed: int, settings: dict[str, Any], part: str)
         found: dict[str, Any] = json.loads(file.read_text())
         if found["settings"] == mine:
             return found
-    from r2u_bench.studies.neural_forgetting_study import study  # torch reads its thread count at import
+    from r2u_bench.studies.neural_forgetting_study import seed_rows  # torch reads its thread count at import
 
-    found = study(name, seed, settings, part) | {"settings": mine}
+    found = seed_rows(name, seed, settings, part) | {"settings": mine}
     unfinished = file.with_suffix(".part")
     unfinished.write_text(json.dumps(found))
     unfinished.replace(file)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from r2u_bench.studies.forgetting_court import figures_of  # beside this file
-from r2u_bench.studies.forgetting_world import ExperimentSplit, build_world, hash_of
+from r2u_bench.studies import forgetting_split
+from r2u_bench.studies.forgetting_judge import figures_of  # beside this file
+from r2u_bench.studies.forgetting_split import build_study
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.strategies import isolated, standard
 from r2u_rec.core.trainer import GradientTrainer
@@ -21,7 +22,6 @@ from r2u_rec.data.chronology import chronological_order
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import given
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.recsys.models.autoencoder import autoencoder
@@ -29,6 +29,9 @@ from r2u_rec.recsys.models.sasrec import sasrec
 from r2u_rec.recsys.tasks.history import HistoryTask, Polished
 from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, neumf
 from r2u_rec.recsys.tasks.sequence import SequenceTask
+from r2u_rec.study.flagged import FLAGGED
+from r2u_rec.study.quality import Part
+from r2u_rec.study.study import Study
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton, NewtonMemory
 from r2u_rec.unlearn.post_hoc import PostHoc
 
@@ -69,64 +72,59 @@ class Timed:
         return self.kept[2]
 
 
-def trainer_of(m: dict[str, Any], world: ExperimentSplit) -> Any:
+def trainer_of(m: dict[str, Any], study: Study) -> Any:
     """Returns the trainer of a model's settings."""
     shared = tuple(m.get("isolated", ()))
 
     def strategy(records: Any) -> Any:
-        return isolated(records.ids_of_users(world.revocable), shared) if shared else standard
+        return isolated(records.ids_of_users(study.revocable), shared) if shared else standard
 
     trainer = GradientTrainer(Training(**m["training"]), strategy)
     return Polished(trainer, **m["polish"]) if "polish" in m else trainer
 
 
-def study(name: str, seed: int, s: dict[str, Any], part: str) -> dict[str, Any]:
+def seed_rows(name: str, seed: int, s: dict[str, Any], part: Part) -> dict[str, Any]:
     """Returns the rows of one model in one seed, and the hashes of its split."""
     torch.set_num_threads(1)
     m = s["models"][name]
-    world = build_world(s["dataset"], seed, s, part, split=SPLITS[m.get("split", "random")])
-    task, trainer = TASKS[m["kind"]](m["build"], m.get("task", {})), Timed(trainer_of(m, world))
-    forget, holdout = world.requests["flagged"]
-    ids = world.records.ids_of_users(forget)
-    model = trainer.train(task, world.records, seed=seed)
-    rows = [row_of(name, "none", seed) | {"NDCG@20": world.quality(model, forget), "training_cpu_seconds": trainer.seconds}]
+    study = build_study(s["dataset"], seed, s, part, split=SPLITS[m.get("split", "random")])
+    task, trainer = TASKS[m["kind"]](m["build"], m.get("task", {})), Timed(trainer_of(m, study))
+    model = trainer.train(task, study.records, seed=seed)
+    rows = [row_of(name, "none", seed) | {"NDCG@20": study.value(model, FLAGGED), "training_cpu_seconds": trainer.seconds}]
     references = []
     for k in range(s["n_references"]):
-        references.append(trainer.train(task, world.records.drop(ids), seed=1000 * (seed + 1) + k))
-        quality = {"NDCG@20": world.quality(references[-1], forget), "training_cpu_seconds": trainer.seconds}
+        references.append(trainer.train(task, study.left(FLAGGED), seed=1000 * (seed + 1) + k))
+        quality = {"NDCG@20": study.value(references[-1], FLAGGED), "training_cpu_seconds": trainer.seconds}
         rows.append(row_of(name, "retrained", seed) | quality)
-    probes = [FoldInProbe(world.histories, users, n_halves=s["n_halves"], seed=1) for users in (forget, holdout)]
     try:
-        prover = ForgettingEvaluator(references, *probes, remembered=model)
+        evaluator = ForgettingEvaluator(references, *study.probes(FLAGGED, s["n_halves"], seed=1), remembered=model)
     except EvidenceError as error:  # stands in the file; its NDCG does not need a proof
-        return {"rows": rows, "refused": str(error), "split_hashes": hashes_of(world, seed)}
-    rows[0] |= figures_of(prover.judge(model))
-    for row, verdict in zip(rows[1:], prover.evidence.references, strict=True):
+        return {"rows": rows, "refused": str(error), "split_hashes": hashes_of(study, seed)}
+    rows[0] |= figures_of(evaluator.judge(model))
+    for row, verdict in zip(rows[1:], evaluator.evidence.references, strict=True):
         row |= figures_of(verdict)
-    for row in newton_steps(name, task, model, trainer, m, s, world, seed):
+    for row in newton_steps(name, task, model, trainer, m, s, study, seed):
         after = row.pop("model_after")
-        rows.append(row | figures_of(prover.judge(after)) | {"NDCG@20": world.quality(after, forget)})
+        rows.append(row | figures_of(evaluator.judge(after)) | {"NDCG@20": study.value(after, FLAGGED)})
         print(part, seed, name, row["operator"], {k: round(v, 4) for k, v in rows[-1].items() if isinstance(v, float)}, flush=True)
-    return {"rows": rows, "split_hashes": hashes_of(world, seed)}
+    return {"rows": rows, "split_hashes": hashes_of(study, seed)}
 
 
 def newton_steps(
-    name: str, task: Any, model: Any, trainer: Timed, m: dict[str, Any], s: dict[str, Any], world: ExperimentSplit, seed: int
+    name: str, task: Any, model: Any, trainer: Timed, m: dict[str, Any], s: dict[str, Any], study: Study, seed: int
 ) -> Iterator[dict[str, Any]]:
     """The Newton step, its length set by each rule that the settings name; a number is a length fixed beforehand."""
-    forget, _ = world.requests["flagged"]
-    candidates = np.setdiff1d(world.revocable, forget)  # nobody by whom the outcome is judged is a canary
     settings = dict(m["newton"])
     settings["tables"] = tuple(settings["tables"])
-    ids, kept = world.records.ids_of_users(forget), None
+    ids, kept = study.request_ids(FLAGGED), None
     for rule in m["rules"]:
         length: Any = rule
         if isinstance(rule, str):
             kind, evidence = rule.split(", ")
             canaries = CanaryRule(
-                world.calibration_users,
-                candidates,
-                n_canaries=len(forget),
+                study.calibration_log,
+                study.candidates,  # nobody by whom the outcome is judged is a canary
+                n_canaries=len(study.request(FLAGGED).forget),
                 n_halves=s["rule_halves"],
                 longest=s["longest"],
                 seed=seed,
@@ -139,13 +137,13 @@ def newton_steps(
             if kept is not None and not callable(length):
                 memory = NewtonMemory(kept.tables, float(length))
             else:
-                memory = kept = unlearner.remember(task, model, world.records, seed=seed)
+                memory = kept = unlearner.remember(task, model, study.records, seed=seed)
         except EvidenceError as error:
             print(name, seed, rule, error, flush=True)
             continue
         release = time.process_time() - begun
         begun = time.process_time()
-        out = PostHoc(trainer, unlearner).forget(task, Fitted(model, world.records, memory), ids, seed=seed)
+        out = PostHoc(trainer, unlearner).forget(task, Fitted(model, study.records, memory), ids, seed=seed)
         yield row_of(name, f"Newton, {rule}", seed) | {
             "model_after": out.model,
             "length": memory.length,
@@ -159,5 +157,5 @@ def row_of(name: str, operator: str, seed: int) -> dict[str, Any]:
     return {"model": name, "request": "flagged", "operator": operator, "seed": seed, "split": seed}
 
 
-def hashes_of(world: ExperimentSplit, seed: int) -> dict[str, str]:
-    return {f"train, seed {seed}": hash_of(world.histories), f"trained on, seed {seed}": hash_of(world.records)}
+def hashes_of(study: Study, seed: int) -> dict[str, str]:
+    return {f"{name}, seed {seed}": value for name, value in forgetting_split.hashes_of(study).items()}

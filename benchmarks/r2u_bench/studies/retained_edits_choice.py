@@ -18,13 +18,14 @@ import yaml
 
 from r2u_bench.studies.forgetting import CHOOSING, HERE  # beside this file
 from r2u_bench.studies.forgetting_arms import task_of, trained
-from r2u_bench.studies.forgetting_court import court_of, figures_of, row_of
+from r2u_bench.studies.forgetting_judge import figures_of, judge_of, row_of
+from r2u_bench.studies.forgetting_split import build_study
 from r2u_bench.studies.forgetting_table import show
-from r2u_bench.studies.forgetting_world import build_world
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.recsys.edits.spill_over import ifru, scif
+from r2u_rec.study.flagged import FLAGGED
 from r2u_rec.unlearn.curvature.influence import Influence
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.preference import NegativePreference
@@ -51,25 +52,24 @@ TUNERS = {
 def rows_of(seed: int, s: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields a row for the model as it was, the retrained ones and each edit."""
     torch.set_num_threads(1)
-    world = build_world("ml-100k", seed, s, "validation")
-    forget, holdout = world.requests["flagged"]
-    ids = world.records.ids_of_users(forget)
-    base, seconds = trained("standard", s, world, world.records, seed)
-    again = [trained("standard", s, world, world.records.drop(ids), 1000 * (seed + 1) + k) for k in range(s["n_references"])]
-    court = court_of([model for model, _ in again], base, world, forget, holdout, s)
+    study = build_study("ml-100k", seed, s, "validation")
+    ids = study.request_ids(FLAGGED)
+    base, seconds = trained("standard", s, study, study.records, seed)
+    again = [trained("standard", s, study, study.left(FLAGGED), 1000 * (seed + 1) + k) for k in range(s["n_references"])]
+    judge = judge_of([model for model, _ in again], base, study, FLAGGED, s)
 
     def row(operator: str, model: Any, verdict: Any) -> dict[str, Any]:
-        found = row_of("standard", operator, "flagged", seed) | figures_of(verdict)
-        return found | {"NDCG@20": world.quality(model, forget)}
+        found = row_of("standard", operator, FLAGGED, seed) | figures_of(verdict)
+        return found | {"NDCG@20": study.value(model, FLAGGED)}
 
-    yield row("none", base, court.prover.judge(base)) | {"training_cpu_seconds": seconds}
-    for (model, seconds), verdict in zip(again, court.prover.evidence.references, strict=True):
+    yield row("none", base, judge.evaluator.judge(base)) | {"training_cpu_seconds": seconds}
+    for (model, seconds), verdict in zip(again, judge.evaluator.evidence.references, strict=True):
         yield row("retrained", model, verdict) | {"training_cpu_seconds": seconds}
     for name, tuner in TUNERS.items():
         begun = time.process_time()
-        model = Tuned(_NoTraining(), tuner).forget(task_of(s), Fitted(base, world.records), ids, seed=seed).model
+        model = Tuned(_NoTraining(), tuner).forget(task_of(s), Fitted(base, study.records), ids, seed=seed).model
         took = time.process_time() - begun
-        yield row(name, model, court.prover.judge(model)) | {"seconds_per_user": took / len(forget)}
+        yield row(name, model, judge.evaluator.judge(model)) | {"seconds_per_user": took / len(study.request(FLAGGED).forget)}
         print(f"seed {seed}: {name} done", flush=True)
 
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,28 @@ import torch
 import yaml
 
 from r2u_bench.studies.forgetting_arms import trained  # beside this file
-from r2u_bench.studies.forgetting_court import (
+from r2u_bench.studies.forgetting_judge import (
     SHADOW_CANARIES,
-    EvaluationContext,
+    RequestJudge,
     Shadow,
     ascended,
-    court_of,
     figures_of,
+    judge_of,
     newton_steps,
     row_of,
 )
-from r2u_bench.studies.scorer_value_world import ANYONE, EVERYONE, STANDARD, Population, lower, needed, populate, top
+from r2u_bench.studies.scorer_value_population import (
+    EVERYONE,
+    STANDARD,
+    flagged_share,
+    needed,
+    overlap,
+    populate,
+    population_hashes,
+)
+from r2u_rec.study.halves import ANYONE, HalvesStudy, lower, top
+from r2u_rec.study.quality import Part
+from r2u_rec.study.study import Study
 
 HERE = Path(__file__).resolve().parent
 CHOOSING = 900
@@ -62,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     mark = {key: value for key, value in s.items() if key not in ("scorers", "seeds", "newton_requests")}
     folder = a.work / f"{a.part}-{hashlib.sha256(json.dumps(mark, sort_keys=True).encode()).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
-    studied = {seed: study(seed, s, a.part, folder) for seed in seeds}
+    studied = {seed: seed_rows(seed, s, a.part, folder) for seed in seeds}
     from r2u_bench.studies.scorer_value_table import show, write  # beside this file
 
     if a.part == "validation":
@@ -88,24 +99,23 @@ class Seed:
     seed: int
     s: dict[str, Any]
     folder: Path
-    population: Population
+    population: HalvesStudy
 
     def model(self, arm: str) -> tuple[Any, float]:
         """Returns the model of an arm, trained on everyone, and the processor seconds it took."""
-        world = self.population.world if arm == STANDARD else self.population.prepared_for(arm)
-        return self._kept(arm, STANDARD if arm == STANDARD else self.s["arm"], world, world.records, self.seed)
+        study = self.population.study if arm == STANDARD else self.population.prepared_for(arm)
+        return self._kept(arm, STANDARD if arm == STANDARD else self.s["arm"], study, study.records, self.seed)
 
     def reference(self, request: str, k: int) -> tuple[Any, float]:
         """Returns the k-th model retrained without those asking."""
-        world = self.population.world
-        left = world.records.drop(world.records.ids_of_users(world.requests[request][0]))
-        return self._kept(f"without {request}, {k}", STANDARD, world, left, 1000 * (self.seed + 1) + k)
+        study = self.population.study
+        return self._kept(f"without {request}, {k}", STANDARD, study, study.left(request), 1000 * (self.seed + 1) + k)
 
-    def _kept(self, name: str, arm: str, world: Any, records: Any, seed: int) -> tuple[Any, float]:
+    def _kept(self, name: str, arm: str, study: Study, records: Any, seed: int) -> tuple[Any, float]:
         path = self.folder / f"{self.seed}, {name}.pt"
         if not path.exists():
             whole = path.with_suffix(".part")
-            torch.save(trained(arm, self.s, world, records, seed), whole)
+            torch.save(trained(arm, self.s, study, records, seed), whole)
             whole.replace(path)
         model, seconds = torch.load(path, weights_only=False)
         return model, seconds
@@ -119,47 +129,44 @@ class Seed:
         lacking = [arm for arm in wanted if arm not in kept]
         if lacking:
             references = [self.reference(request, k) for k in range(self.s["n_references"])]
-            world = self.population.world
-            court = court_of([model for model, _ in references], self.model(STANDARD)[0], world, *world.requests[request], self.s)
+            judge = judge_of([model for model, _ in references], self.model(STANDARD)[0], self.population.study, request, self.s)
             for arm in lacking:
-                kept[arm] = list(self._measured(arm, request, court, references))
+                kept[arm] = list(self._measured(arm, request, judge, references))
             whole = path.with_suffix(".part")
             whole.write_text(json.dumps(kept))
             whole.replace(path)
             print(f"seed {self.seed}: {request} done: {', '.join(lacking)}", flush=True)
         return [row for arm in wanted for row in kept[arm]]
 
-    def _measured(self, arm: str, request: str, court: EvaluationContext, references: list[tuple[Any, float]]) -> Iterator[dict[str, Any]]:
-        world, seed = self.population.world, self.seed
+    def _measured(self, arm: str, request: str, judge: RequestJudge, references: list[tuple[Any, float]]) -> Iterator[dict[str, Any]]:
+        study, seed = self.population.study, self.seed
         if arm == "retrained":
-            for (model, seconds), verdict in zip(references, court.prover.evidence.references, strict=True):
+            for (model, seconds), verdict in zip(references, judge.evaluator.evidence.references, strict=True):
                 row = row_of(STANDARD, "retrained", request, seed) | figures_of(verdict)
-                yield row | {"NDCG@20": world.quality(model, court.users), "training_cpu_seconds": seconds}
+                yield row | {"NDCG@20": study.value(model, request), "training_cpu_seconds": seconds}
         elif arm == "Newton":
-            # canaries of the half that asks, but nobody who asks
-            pool = self.population.halves.get(request.removeprefix(top("")), self.population.everyone)
-            near = replace(world, revocable=pool)
+            near = self.population.canaries_of(request)
             yield from newton_steps(
-                STANDARD, self.model(STANDARD)[0], self.s, near, {request: court}, Shadow(self.s, near), seed, operators=(SHADOW_CANARIES,)
+                STANDARD, self.model(STANDARD)[0], self.s, near, {request: judge}, Shadow(self.s, near), seed, operators=(SHADOW_CANARIES,)
             )
         else:
             model, seconds = self.model(arm)
-            before = row_of(arm, "none", request, seed) | figures_of(court.prover.judge(model))
-            yield before | {"NDCG@20": world.quality(model, court.users), "training_cpu_seconds": seconds}
-            yield ascended(arm, request, model, self.s, world, court, Shadow(self.s, world), seed)
+            before = row_of(arm, "none", request, seed) | figures_of(judge.evaluator.judge(model))
+            yield before | {"NDCG@20": study.value(model, request), "training_cpu_seconds": seconds}
+            yield ascended(arm, request, model, self.s, study, judge, Shadow(self.s, study), seed)
 
 
-def study(seed: int, s: dict[str, Any], part: str, folder: Path) -> dict[str, Any]:
+def seed_rows(seed: int, s: dict[str, Any], part: Part, folder: Path) -> dict[str, Any]:
     """Returns the rows of one seed, each with who of those asking was flagged, and how far the scorers' halves overlap."""
     population = populate(seed, s, part, folder)
     mine = Seed(seed, s, folder, population)
     requests = (ANYONE, *(half(name) for name in s["scorers"] for half in (top, lower)))
     rows = [
-        row | {"flagged_share": population.flagged_share(row["arm"], request), "halves_overlap": population.overlap(row["arm"], request)}
+        row | {"flagged_share": flagged_share(population, row["arm"], request), "halves_overlap": overlap(population, row["arm"], request)}
         for request in requests
         for row in mine.rows(request)
     ]
-    return {"rows": rows, "split_hashes": population.hashes}
+    return {"rows": rows, "split_hashes": population_hashes(population)}
 
 
 if __name__ == "__main__":

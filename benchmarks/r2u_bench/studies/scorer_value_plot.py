@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from r2u_bench.studies.scorer_value_world import ANYONE, FLAGGED, LOWER, OTHER, OWN  # beside this file
+from r2u_bench.studies.scorer_value_population import ANYONE, FLAGGED, LOWER, OTHER, OWN  # beside this file
 from r2u_rec.report.columns import RATIO
 from r2u_rec.report.evidence import Spread, spread, with_ratio
 from r2u_rec.report.figures.canvas import GRID, INK, MARKERS, MUTED, PAPER, SERIES, sheet

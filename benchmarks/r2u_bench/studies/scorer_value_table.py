@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from r2u_bench.studies.forgetting_court import ASCENT, SHADOW_CANARIES  # beside this file
+from r2u_bench.studies.forgetting_judge import ASCENT, SHADOW_CANARIES  # beside this file
 from r2u_bench.studies.scorer_value_plot import draw
-from r2u_bench.studies.scorer_value_world import (
+from r2u_bench.studies.scorer_value_population import (
     ANYONE,
     EVERYONE,
     FLAGGED,

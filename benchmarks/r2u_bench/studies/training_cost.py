@@ -16,20 +16,20 @@ from typing import Any
 import torch
 import yaml
 
-from r2u_bench.studies.forgetting_arms import strategy, task_of  # beside this file
-from r2u_bench.studies.forgetting_world import build_world
-from r2u_rec.core.trainer import GradientTrainer
-from r2u_rec.core.training import Training
+from r2u_bench.studies.forgetting_arms import context_of  # beside this file
+from r2u_bench.studies.forgetting_split import build_study
 from r2u_rec.report import write_benchmark
+from r2u_rec.study.study import Study
 
 HERE = Path(__file__).resolve().parent
 
 
-def turn(dataset: str, arm: str, s: dict[str, Any], world: Any, seed: int) -> dict[str, Any]:
+def turn(dataset: str, arm: str, s: dict[str, Any], study: Study, seed: int) -> dict[str, Any]:
     """Returns processor and wall seconds of one training."""
-    trainer = GradientTrainer(Training(**s["training"]), strategy(arm, s, world))
+    context = context_of(arm, s, study)
+    trainer = context.trainer()
     wall, processor = time.perf_counter(), time.process_time()
-    trainer.train(task_of(s), world.records, seed=seed)
+    trainer.train(context.task, study.records, seed=seed)
     seconds = {"cpu_seconds": time.process_time() - processor, "training_seconds": time.perf_counter() - wall}
     return {"data": dataset, "arm": arm, "seed": seed} | seconds
 
@@ -45,9 +45,9 @@ def main(argv: list[str] | None = None) -> None:
         settings = yaml.safe_load((HERE / "forgetting.yaml").read_text())
         s = settings | settings[dataset]
         s["training"] = s["training"] | {"epochs": epochs}
-        world = build_world(dataset, 0, s, "validation")
+        study = build_study(dataset, 0, s, "validation")
         for seed in range(own["turns"] + 1):  # the first turn warms up and is not counted
-            taken = [turn(dataset, arm, s, world, seed) for arm in own["arms"]]
+            taken = [turn(dataset, arm, s, study, seed) for arm in own["arms"]]
             if seed:
                 rows += [row | {"training / standard": row["cpu_seconds"] / taken[0]["cpu_seconds"]} for row in taken]
             print(dataset, seed, [round(row["cpu_seconds"], 2) for row in taken], flush=True)

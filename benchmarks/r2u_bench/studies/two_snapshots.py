@@ -23,13 +23,15 @@ import numpy as np
 import yaml
 
 from r2u_bench.studies.forgetting_arms import task_of, trained  # beside this file
-from r2u_bench.studies.forgetting_world import ExperimentSplit, build_world
+from r2u_bench.studies.forgetting_split import build_study
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.evaluate.snapshot_attacks import COUNTS, MATRICES, OF_ANYBODY, OF_ONE_USER, OLD_MODEL, OWN_VECTOR, TABLES
 from r2u_rec.evaluate.snapshots import Areas, attack_areas, matrix_areas, snapshots
 from r2u_rec.recsys.closed_form.ease import Ease
 from r2u_rec.report import write_benchmark
 from r2u_rec.rng import stream
+from r2u_rec.study.flagged import FLAGGED
+from r2u_rec.study.study import Study
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 
@@ -47,7 +49,9 @@ def main(argv: list[str] | None = None) -> None:
     full = s | s[own["dataset"]] | own
     a.work.mkdir(parents=True, exist_ok=True)
     mark = settings | {"attacks": [attack for _, attack in OF_ANYBODY | OF_ONE_USER]}
-    found = {seed: _kept(a.work / f"{seed}.json", mark, lambda seed=seed: study(seed, full)) for seed in own["chosen_on"] + own["seeds"]}
+    found = {
+        seed: _kept(a.work / f"{seed}.json", mark, lambda seed=seed: seed_rows(seed, full)) for seed in own["chosen_on"] + own["seeds"]
+    }
     chosen = stronger([row for seed in own["chosen_on"] for row in found[seed]])
     rows = [row for seed in own["seeds"] for row in found[seed] if chosen[_line(row)] == row["attack"]]
     common = {
@@ -77,46 +81,46 @@ NOTES = [
 ]
 
 
-def study(seed: int, s: dict[str, Any]) -> list[dict[str, Any]]:
+def seed_rows(seed: int, s: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns one row for each operator, size of the request, attacker and attack: the mean over the users judged."""
-    world, task = build_world(s["dataset"], seed, s), task_of(s)
-    model = trained("standard", s, world, world.records, seed)[0]
+    study, task = build_study(s["dataset"], seed, s), task_of(s)
+    model = trained("standard", s, study, study.records, seed)[0]
     unlearner = BlockNewton(**s["newton"])
-    fitted = Fitted(model, world.records, unlearner.remember(task, model, world.records, seed=seed))
+    fitted = Fitted(model, study.records, unlearner.remember(task, model, study.records, seed=seed))
     newton = PostHoc(None, unlearner)
     rows = []
-    for size, users in requests(world, s["requests"], seed):
-        after = newton.forget(task, fitted, world.records.ids_of_users(users), seed=seed).model
-        rows += list(judged("Newton step", size, users, model, after, world, seed))
-    for size, users in requests(world, s["retrained_requests"], seed):
-        left = world.records.drop(world.records.ids_of_users(users))
-        rows += list(judged("retraining", size, users, model, trained("standard", s, world, left, seed)[0], world, seed))
-    rows += list(_ease(world, s, seed))
+    for size, users in requests(study, s["requests"], seed):
+        after = newton.forget(task, fitted, study.records.ids_of_users(users), seed=seed).model
+        rows += list(judged("Newton step", size, users, model, after, study, seed))
+    for size, users in requests(study, s["retrained_requests"], seed):
+        left = study.records.drop(study.records.ids_of_users(users))
+        rows += list(judged("retraining", size, users, model, trained("standard", s, study, left, seed)[0], study, seed))
+    rows += list(_ease(study, s, seed))
     print(f"seed {seed} done", file=sys.stderr, flush=True)
     return means(rows)
 
 
-def requests(world: ExperimentSplit, wanted: dict[int, int], seed: int) -> Iterator[tuple[int, Any]]:
+def requests(study: Study, wanted: dict[int, int], seed: int) -> Iterator[tuple[int, Any]]:
     """Yields (size, users) of disjoint requests of each size, drawn from the users who ask in forgetting.py."""
     for size, n in wanted.items():
-        order = stream(seed, "two snapshots", size).permutation(world.requests["flagged"][0])
+        order = stream(seed, "two snapshots", size).permutation(study.request(FLAGGED).forget)
         yield from ((size, np.sort(order[i * size : (i + 1) * size])) for i in range(n))
 
 
-def judged(operator: str, size: int, users: Any, before: Any, after: Any, world: ExperimentSplit, seed: int) -> Iterator[dict[str, Any]]:
+def judged(operator: str, size: int, users: Any, before: Any, after: Any, study: Study, seed: int) -> Iterator[dict[str, Any]]:
     """Yields each user's AUC by each attack."""
     (vectors, old), (_, new) = ([t.detach().numpy() for t in model.tables()] for model in (before, after))
-    seen = snapshots(old, new, vectors[users], world.records.item_counts)
-    yield from _rows(operator, size, seed, attack_areas(seen, world.records.matrix()[users]))
+    seen = snapshots(old, new, vectors[users], study.records.item_counts)
+    yield from _rows(operator, size, seed, attack_areas(seen, study.records.matrix()[users]))
 
 
-def _ease(world: ExperimentSplit, s: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+def _ease(study: Study, s: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     method = Ease(reg=s["ease_reg"])
-    fitted = method.fit(None, world.records, seed=seed)
-    for size, users in requests(world, s["requests"], seed):
-        after = method.forget(None, fitted, world.records.ids_of_users(users), seed=seed)
+    fitted = method.fit(None, study.records, seed=seed)
+    for size, users in requests(study, s["requests"], seed):
+        after = method.forget(None, fitted, study.records.ids_of_users(users), seed=seed)
         weights = [model.weights.numpy() for model in (fitted.model, after.model)]
-        areas = matrix_areas(*weights, world.records.matrix()[users], world.records.item_counts)
+        areas = matrix_areas(*weights, study.records.matrix()[users], study.records.item_counts)
         yield from _rows("EASE, exact", size, seed, areas)
 
 

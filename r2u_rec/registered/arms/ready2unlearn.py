@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from r2u_rec.registry.specs import ArmSpec, setting
 
@@ -56,6 +56,20 @@ class Ready2UnlearnSettings:
         None, "most_loss: validation quality of standard training; null: that of run's standard arm, else the best of the epochs before"
     )
     allow_divergence: bool = setting(False, "run a combination that is known to diverge")
+
+
+def as_printed(**changes: Any) -> Ready2UnlearnSettings:
+    """Returns the settings that the paper prints, x_f drawn at random, with `changes` over them.
+
+    Raises:
+        TypeError: a change of a setting that there is not.
+    """
+    from r2u_rec.core.prepare.preparation import Preparation
+
+    own = {f.name for f in fields(Ready2UnlearnSettings)}
+    printed: dict[str, Any] = {f.name: f.default for f in fields(Preparation) if f.name in own}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    return Ready2UnlearnSettings(**{**printed, "request_share": None, **given})
 
 
 def _ready(context: MethodContext, s: Ready2UnlearnSettings) -> Callable[[InteractionLog], Step]:

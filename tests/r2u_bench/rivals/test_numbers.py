@@ -9,7 +9,7 @@ import yaml
 from r2u_bench.rivals.bench import run_rivals
 from r2u_bench.rivals.numbers import Drift, check_numbers, drifts, slice_of
 from r2u_bench.rivals.preset import Preset, load_preset, packaged
-from small_world import SHARES, table
+from small_study import SHARES, table
 
 from r2u_rec.cli.main import main
 from r2u_rec.errors import EvidenceError, SettingsError

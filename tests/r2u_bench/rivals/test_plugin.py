@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import chosen, recommender, recommenders, systems
 from r2u_bench.rivals.trial import forgotten
-from small_world import MF, settings, small_world
+from small_study import MF, settings, small_study
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def test_the_example_package_takes_part_like_any_other(installed, tmp_path, caps
     listed = capsys.readouterr().out
     assert "towards_the_mean" in listed
     assert "mf_bce" in listed
-    world = small_world()
+    study = small_study()
     made, line = recommender("mf_bce"), chosen("towards_the_mean share=0.05")
-    case = BenchmarkContext(world, made.name, made.recipe(MF), settings(MF), tmp_path / "models", n_halves=1)
+    case = BenchmarkContext(study, made.name, made.recipe(MF), settings(MF), tmp_path / "models", n_halves=1)
     method = line.system.build(case, line.options).method
-    fitted = method.fit(case.task, world.records, seed=0)
+    fitted = method.fit(case.task, study.records, seed=0)
     rows = forgotten(case, line, method, case.task, fitted, "core 4 %")
     assert rows[0]["NDCG@20"] > 0
     assert fitted.memory.length >= 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.documentation import as_markdown
 from r2u_bench.rivals.kept import CachedTrainer
 from r2u_bench.rivals.systems import registry
 from r2u_bench.rivals.systems.notes import NOTES
 from r2u_bench.rivals.systems.registry import Recommender, System, chosen, recommender, recommenders, systems
 from r2u_bench.rivals.trial import fold_in_of, forgotten, options_of, quality, timed
-from small_world import MF, settings, small_world
+from small_study import MF, settings, small_study
 
 from r2u_rec.errors import SettingsError
 
@@ -26,13 +26,13 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def world():
-    return small_world()
+def study():
+    return small_study()
 
 
-def case_of(world, model, folder):
+def case_of(study, model, folder):
     made = recommender(model)
-    return BenchmarkContext(world, model, made.recipe(SETTINGS[model]), settings(SETTINGS[model]), folder, n_halves=1)
+    return BenchmarkContext(study, model, made.recipe(SETTINGS[model]), settings(SETTINGS[model]), folder, n_halves=1)
 
 
 @pytest.fixture(scope="module")
@@ -41,60 +41,60 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("model", "name"), PAIRS, ids=lambda text: text)
-def test_every_system_trains_forgets_and_is_measured(world, folder, model, name):
-    case, line = case_of(world, model, folder), chosen(QUICK.get(name, name))
+def test_every_system_trains_forgets_and_is_measured(study, folder, model, name):
+    case, line = case_of(study, model, folder), chosen(QUICK.get(name, name))
     built = line.system.build(case, line.options)
     task = case.task if built.task is None else built.task
-    fitted, seconds = timed(case, lambda: built.method.fit(task, world.records, seed=0))
+    fitted, seconds = timed(case, lambda: built.method.fit(task, study.records, seed=0))
     assert seconds > 0
     rows = forgotten(case, line, built.method, task, fitted, "random 4 %")
     assert [row["what"] for row in rows] == ["outcome", "users", "users"], rows[0]
     assert 0 < rows[0]["NDCG@20"] <= 1
-    assert fold_in_of(rows[1]).users.tolist() == world.requests["random 4 %"].forget.tolist()
+    assert fold_in_of(rows[1]).users.tolist() == study.requests["random 4 %"].forget.tolist()
     assert np.isfinite(rows[1]["fa"]).all()
 
 
-def test_settings_are_chosen_by_the_validation_part(world, folder):
-    case = case_of(world, "ease", folder)
-    model = case.trainer().train(case.task, world.records, seed=0)
-    choosing = BenchmarkContext(world, "ease", case.recipe, {**case.settings, "part": "validation"}, folder, n_halves=1)
+def test_settings_are_chosen_by_the_validation_part(study, folder):
+    case = case_of(study, "ease", folder)
+    model = case.trainer().train(case.task, study.records, seed=0)
+    choosing = BenchmarkContext(study, "ease", case.recipe, {**case.settings, "part": "validation"}, folder, n_halves=1)
     for judged, part in ((case, "test"), (choosing, "validation")):
-        assert quality(judged, model, None)["NDCG@20"] == world.quality(model, None, part).mean()["NDCG@20"]
+        assert quality(judged, model, None)["NDCG@20"] == study.quality(model, part=part).mean()["NDCG@20"]
     assert quality(case, model, None)["NDCG@20"] != quality(choosing, model, None)["NDCG@20"]
 
 
-def test_what_is_read_when_forgetting_is_what_the_line_says(world, folder):
+def test_what_is_read_when_forgetting_is_what_the_line_says(study, folder):
     """A system that says that it reads the request alone is a PostHoc edit or a closed form with a memory of its own."""
     for model, name in PAIRS:
-        case, line = case_of(world, model, folder), chosen(name)
+        case, line = case_of(study, model, folder), chosen(name)
         method = line.system.build(case, line.options).method
         if line.system.reads == "request":
             assert not getattr(method, "reads_retained", False), name
             assert type(method).__name__ in ("PostHoc", "Ease", "ItemKnn"), name
 
 
-def test_a_kept_model_is_trained_once_and_its_time_is_remembered(world, tmp_path):
+def test_a_kept_model_is_trained_once_and_its_time_is_remembered(study, tmp_path):
     calls = []
 
     class Slow:
         def train(self, task, records, *, seed):
             calls.append(seed)
-            return case_of(world, "mf", tmp_path).task.model(records, seed=seed)
+            return case_of(study, "mf", tmp_path).task.model(records, seed=seed)
 
     first, second = CachedTrainer(Slow(), tmp_path, "a"), CachedTrainer(Slow(), tmp_path, "a")
-    one, two = first.train(None, world.records, seed=3), second.train(None, world.records, seed=3)
+    one, two = first.train(None, study.records, seed=3), second.train(None, study.records, seed=3)
     assert calls == [3]
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         assert a.equal(b)
-    CachedTrainer(Slow(), tmp_path, "b").train(None, world.records, seed=3)
-    second.train(None, world.left("core 4 %"), seed=3)
+    CachedTrainer(Slow(), tmp_path, "b").train(None, study.records, seed=3)
+    second.train(None, study.left("core 4 %"), seed=3)
     assert calls == [3, 3, 3]  # another recipe, other records
 
 
-def test_what_a_line_sets_goes_before_the_presets_newton_settings_and_these_before_defaults(world, tmp_path):
+def test_what_a_line_sets_goes_before_the_presets_newton_settings_and_these_before_defaults(study, tmp_path):
     of_model = {**SETTINGS["mf"], "newton": {"damping": 0.7, "n_kept": 4}}
     made = recommender("mf")
-    case = BenchmarkContext(world, "mf", made.recipe(SETTINGS["mf"]), settings(of_model), tmp_path, n_halves=1)
+    case = BenchmarkContext(study, "mf", made.recipe(SETTINGS["mf"]), settings(of_model), tmp_path, n_halves=1)
     for text, damping in (("newton", 0.7), ("newton damping=3.0", 3.0)):
         line = chosen(text)
         built = line.system.build(case, options_of(case, line)).method.unlearner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import MethodSpec, System
 from r2u_rec.recsys.closed_form.als import AlsTrainer
 from r2u_rec.recsys.closed_form.ease import Ease

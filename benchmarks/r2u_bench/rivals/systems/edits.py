@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import MethodSpec, System, recommender
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import MethodSpec, System
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain

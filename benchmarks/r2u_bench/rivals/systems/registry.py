@@ -24,7 +24,7 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.suggest import suggest, unknown
 
 if TYPE_CHECKING:
-    from r2u_bench.rivals.case import BenchmarkContext
+    from r2u_bench.rivals.context import BenchmarkContext
     from r2u_rec.core.protocols import Method
     from r2u_rec.core.trainer import Trainer
     from r2u_rec.core.training import Training

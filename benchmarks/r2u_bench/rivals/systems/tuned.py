@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.edits import STEPS, item_tables
 from r2u_bench.rivals.systems.registry import MethodSpec, System
 from r2u_rec.recsys.edits.alt_eraser import AltEraser

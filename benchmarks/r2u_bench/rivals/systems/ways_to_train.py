@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from r2u_bench.rivals.case import BenchmarkContext
+from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.edits import ASCENT, NEWTON, STEPS, ascent, item_tables, newton
 from r2u_bench.rivals.systems.references import NoEdit
 from r2u_bench.rivals.systems.registry import MethodSpec, System

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from r2u_bench.rivals.world import ExperimentSplit, world_of
 
 from r2u_rec.data import random_per_user, read_log
+from r2u_rec.study.kinds import every_kind
+from r2u_rec.study.study import Study
 
 SHARES = (0.02, 0.04)
 WAYS = {
@@ -40,8 +41,8 @@ def table(n_users: int = 300, n_items: int = 48, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"user_id": np.repeat(np.arange(n_users), sizes), "item_id": np.concatenate(items), "timestamp": at})
 
 
-def small_world(seed: int = 0) -> ExperimentSplit:
-    return world_of(random_per_user(read_log(table()), seed=seed), seed, shares=SHARES, calibration_share=0.06)
+def small_study(seed: int = 0) -> Study:
+    return every_kind(random_per_user(read_log(table()), seed=seed), seed=seed, shares=SHARES, calibration_share=0.06)
 
 
 def settings(model: Any) -> dict[str, Any]:

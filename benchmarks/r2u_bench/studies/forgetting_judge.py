@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from r2u_bench.studies.forgetting_arms import task_of, trained  # beside this file
-from r2u_bench.studies.forgetting_world import ExperimentSplit
+from r2u_bench.studies.forgetting_arms import request_size, task_of, trained  # beside this file
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.evaluate.membership import auc, calibrated
 from r2u_rec.evaluate.proof import ForgettingEvaluator
+from r2u_rec.study.study import Study
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -27,10 +27,11 @@ CANARIES, SHADOW_CANARIES = "Newton, canaries", "Newton, shadow canaries"
 
 
 @dataclass
-class EvaluationContext:
+class RequestJudge:
     """Judges what is left of one request."""
 
-    prover: ForgettingEvaluator
+    evaluator: ForgettingEvaluator
+    request: str
     forget: FoldInProbe
     holdout: FoldInProbe
     reference: tuple[list[Any], list[Any]]
@@ -42,36 +43,37 @@ class EvaluationContext:
         return auc(calibrated(f, self.reference[0]), calibrated(h, self.reference[1]))[0]
 
 
-def court_of(models: list[Any], base: Any, world: ExperimentSplit, forget: Any, holdout: Any, s: dict[str, Any]) -> EvaluationContext:
-    probes = [FoldInProbe(world.histories, users, n_halves=s["n_halves"], seed=1) for users in (forget, holdout)]
-    quick = [FoldInProbe(world.histories, users, n_halves=1, seed=2) for users in (forget, holdout)]
-    reference = tuple([probe.measure(model).fa for model in models] for probe in quick)
-    return EvaluationContext(ForgettingEvaluator(models, *probes, remembered=base), quick[0], quick[1], reference, forget)
+def judge_of(models: list[Any], base: Any, study: Study, request: str, s: dict[str, Any]) -> RequestJudge:
+    """Returns what judges a request by models retrained without it; `base` is the model that remembers."""
+    quick = study.probes(request, 1, seed=2)
+    reference = [quick[0].measure(model).fa for model in models], [quick[1].measure(model).fa for model in models]
+    evaluator = ForgettingEvaluator(models, *study.probes(request, s["n_halves"], seed=1), remembered=base)
+    return RequestJudge(evaluator, request, *quick, reference, study.request(request).forget)
 
 
 def ascended(
-    arm: str, name: str, model: Any, s: dict[str, Any], world: ExperimentSplit, court: EvaluationContext, shadow: Shadow, seed: int
+    arm: str, name: str, model: Any, s: dict[str, Any], study: Study, judge: RequestJudge, shadow: Shadow, seed: int
 ) -> dict[str, Any]:
     """Plain ascent, run until the imprint is gone; its quality where the imprint AUC crosses the target, interpolated."""
     target, points = s["ascent"]["target_auc"], []
 
     def stop(moved: Any, done: int, mean: float) -> bool:
-        points.append((court.quick_auc(moved), copy.deepcopy(moved), mean))
+        points.append((judge.quick_auc(moved), copy.deepcopy(moved), mean))
         del points[:-2]
         steps.append(done)
         return points[-1][0] <= target
 
     steps: list[int] = []
     ascent = GradientAscent(s["ascent"]["steps"], s["ascent_lr"], reduction="sum", tables=("item_*",), stop=stop)
-    ids = world.records.ids_of_users(court.users)
+    ids = study.records.ids_of_users(judge.users)
     begun = time.perf_counter()
-    PostHoc(shadow, ascent).forget(task_of(s), Fitted(model, world.records), ids, seed=seed)
+    PostHoc(shadow, ascent).forget(task_of(s), Fitted(model, study.records), ids, seed=seed)
     row = row_of(arm, ASCENT, name, seed) | {"steps": steps[-1], "seconds": time.perf_counter() - begun}
     if points[-1][0] > target or len(points) < 2:
         return row | {"reached": False}
     (high, before, _), (low, after, loss) = points
     weight = (high - target) / (high - low)
-    quality = (1 - weight) * world.quality(before, court.users) + weight * world.quality(after, court.users)
+    quality = (1 - weight) * study.value(before, judge.request) + weight * study.value(after, judge.request)
     return row | {"NDCG@20": quality, "auc": target, "forget_loss": loss, "reached": True}
 
 
@@ -79,40 +81,38 @@ def newton_steps(
     arm: str,
     model: Any,
     s: dict[str, Any],
-    world: ExperimentSplit,
-    courts: dict[str, EvaluationContext],
+    study: Study,
+    judges: dict[str, RequestJudge],
     shadow: Shadow,
     seed: int,
     *,
     operators: Any = None,
 ) -> Iterator[dict[str, Any]]:
-    """The Newton step under each rule for its length, or those named, for the requests of `courts`."""
+    """The Newton step under each rule for its length, or those named, for the requests of `judges`."""
     n, task = s["newton"], task_of(s)
     # Nobody by whom the outcome is judged is a canary: the shadow model must not have been spared those who will ask.
-    requesting_users = np.concatenate([world.requests[name][0] for name in courts])
-    candidates = np.setdiff1d(world.revocable, requesting_users)
     canaries = CanaryRule(
-        world.calibration_users, candidates, n_canaries=n["n_canaries"] or world.n_asking, n_halves=s["n_halves"], seed=seed
+        study.calibration_log, study.candidates, n_canaries=n["n_canaries"] or request_size(study), n_halves=s["n_halves"], seed=seed
     )
     for operator, rule in ((CANARIES, canaries), (SHADOW_CANARIES, ShadowRule(canaries, shadow))):
         if operators is not None and operator not in operators:
             continue
         unlearner = BlockNewton(rule, n["damping"], n["n_draws"])
         begun = time.perf_counter()
-        memory = unlearner.remember(task, model, world.records, seed=seed)
+        memory = unlearner.remember(task, model, study.records, seed=seed)
         kept = {"length": memory.length, "release_seconds": time.perf_counter() - begun, "memory_mb": memory.nbytes / 1e6}
-        for name, court in courts.items():
-            ids = world.records.ids_of_users(court.users)
+        for name, judge in judges.items():
+            ids = study.records.ids_of_users(judge.users)
             begun = time.perf_counter()
-            out = PostHoc(shadow, unlearner).forget(task, Fitted(model, world.records, memory), ids, seed=seed)
+            out = PostHoc(shadow, unlearner).forget(task, Fitted(model, study.records, memory), ids, seed=seed)
             seconds = time.perf_counter() - begun
-            row = row_of(arm, operator, name, seed) | figures_of(court.prover.judge(out.model)) | kept
+            row = row_of(arm, operator, name, seed) | figures_of(judge.evaluator.judge(out.model)) | kept
             yield row | {
-                "NDCG@20": world.quality(out.model, court.users),
+                "NDCG@20": study.value(out.model, judge.request),
                 "seconds": seconds,
-                "seconds_per_user": seconds / len(court.users),
+                "seconds_per_user": seconds / len(judge.users),
                 "single_seconds": single_seconds(
-                    PostHoc(shadow, unlearner), task, Fitted(model, world.records, memory), court.users[:10], seed
+                    PostHoc(shadow, unlearner), task, Fitted(model, study.records, memory), judge.users[:10], seed
                 ),
             }
 
@@ -132,13 +132,13 @@ class Shadow:
     """The standard recipe, trained once for the same records: every arm's canaries are held against the same shadow model."""
 
     s: dict[str, Any]
-    world: ExperimentSplit
+    study: Study
     kept: tuple[int, Any] | None = None
     seconds: float = 0.0
 
     def train(self, task: Any, records: InteractionLog, *, seed: int) -> Any:
         if self.kept is None or self.kept[0] != seed:
-            model, self.seconds = trained("standard", self.s, self.world, records, seed)
+            model, self.seconds = trained("standard", self.s, self.study, records, seed)
             self.kept = (seed, model)
         return self.kept[1]
 

@@ -1,4 +1,4 @@
-"""What a system is built for: one recommender in one world, and what every system may use of it."""
+"""What a system is built for: one recommender in one study, and what every system may use of it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from r2u_bench.rivals.kept import CachedTrainer
 from r2u_bench.rivals.systems.registry import Recipe
-from r2u_bench.rivals.world import ExperimentSplit
 from r2u_rec.core.trainer import GradientTrainer, Trainer
 from r2u_rec.core.training import Training
 from r2u_rec.errors import CapabilityError, EvidenceError
 from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
+from r2u_rec.study.study import Study
 from r2u_rec.unlearn.curvature.block_newton import Calibrate, Erase
 from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
 
@@ -38,7 +38,7 @@ class FallbackLengthRule:
 
 @dataclass(eq=False)
 class BenchmarkContext:
-    """One recommender in one world.
+    """One recommender in one study.
 
     Attributes:
         recipe: how the recommender is trained. settings: of the preset: of the recommender, and of ways to train.
@@ -46,7 +46,7 @@ class BenchmarkContext:
         n_halves: random halves of each history, for canaries and judges alike.
     """
 
-    world: ExperimentSplit
+    study: Study
     name: str
     recipe: Recipe
     settings: Mapping[str, Any]
@@ -78,7 +78,7 @@ class BenchmarkContext:
     @property
     def n_asking(self) -> int:
         """Users of the largest request."""
-        return max(len(request.forget) for request in self.world.requests.values())
+        return self.study.largest_request
 
     def way(self, name: str) -> dict[str, Any]:
         """Returns the preset's settings of a way to train."""
@@ -110,14 +110,14 @@ class BenchmarkContext:
 
         No canary asks later, and nobody by whom an outcome is judged is one. An edit that forgets at no length keeps its own.
         """
-        world = self.world
+        study = self.study
         canaries = CanaryRule(
-            world.calibration_users,
-            world.candidates,
+            study.calibration_log,
+            study.candidates,
             n_canaries=self.n_asking,
             n_halves=self.n_halves,
             longest=LONGEST,
-            seed=world.seed,
+            seed=study.seed,
             evidence=(self.settings["model"] or {}).get("evidence", "fold-in"),
         )
         return FallbackLengthRule(ShadowRule(canaries, self.trainer()))
@@ -132,11 +132,11 @@ class BenchmarkContext:
 
     def revocable_ids(self, records: Any) -> Any:
         """Returns the ids of what revocable users have in `records`."""
-        return records.ids_of_users(self.world.revocable)
+        return records.ids_of_users(self.study.revocable)
 
     def simulated_request(self, records: Any, share: float) -> Any:
         """Returns rng -> ids: a request of a share of the revocable users who are in `records`."""
-        present = self.world.revocable[records.user_counts[self.world.revocable] > 0]
+        present = self.study.revocable[records.user_counts[self.study.revocable] > 0]
         n = max(1, round(share * len(present)))
         return lambda rng: records.ids_of_users(np.asarray(rng.choice(present, size=n, replace=False)))
 

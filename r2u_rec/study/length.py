@@ -1,0 +1,31 @@
+"""FallbackLengthRule: a rule for the length of an edit that never stops a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from r2u_rec.errors import EvidenceError
+from r2u_rec.unlearn.curvature.block_newton import Calibrate, Erase
+
+
+@dataclass(frozen=True)
+class FallbackLengthRule:
+    """A rule for the length, and a fixed length where no length makes the canaries forgotten.
+
+    For comparisons: the edit then goes as far as it was published, and the figures say what that leaves. In a deployment the error of
+    the rule is the answer.
+
+    Attributes:
+        rule: sets the length. length: taken where the rule raises EvidenceError; 1 is the edit as it was published.
+    """
+
+    rule: Calibrate
+    length: float = 1.0
+
+    def __call__(self, task: Any, model: Any, records: Any, erase: Erase) -> float:
+        """Returns the length for `model`, trained on `records`."""
+        try:
+            return self.rule(task, model, records, erase)
+        except EvidenceError:
+            return self.length
