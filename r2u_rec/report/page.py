@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-
+from r2u_rec.report.answer import RULE as CHOSEN
+from r2u_rec.report.answer import answer_of, recommended
 from r2u_rec.report.columns import column
 from r2u_rec.report.figures.comparisons import groups_before_after, relative_cost
 from r2u_rec.report.figures.curves import first_seen, forgetting_curve, training_curves
-from r2u_rec.report.kit.theme import stylesheet
+from r2u_rec.report.kit.pages import render, write_whole
+from r2u_rec.report.kit.parts import Cell, Heading, PageFigure, PageTable, Repeat, TableRow, tone_of
 from r2u_rec.report.results import Row, RunResult
-from r2u_rec.report.table import tabulate
-from r2u_rec.report.verdict import TOLERANCE, WIDEST, statements
+from r2u_rec.report.table import Line, Table, tabulate
+from r2u_rec.report.verdict import RULE, Statement, statements
 
 PAGE_FILE = "report.html"
 
 
 def write_page(result: RunResult, path: Path) -> Path:
     """Writes the page and returns its path; an old page is replaced only by a whole new one. Raises as `render_page`."""
-    text = render_page(result)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)
+    return write_whole(render_page(result), path)
 
 
 def render_page(result: RunResult) -> str:
@@ -35,43 +32,72 @@ def render_page(result: RunResult) -> str:
         EvidenceError: retrained references are missing; no page about forgetting is made without them.
         ValueError: the result has no rows.
     """
-    table = tabulate(result.rows)
-    shown = statements(result.rows)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("r2u_rec.report").joinpath("page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
-        result=result,
-        headings=table.headings,
-        n_names=len(table.by),
-        lines=[(line.reference, table.cells(line)) for line in table.lines],
-        statements=shown,
-        headline=_headline([statement.tone for statement in shown if not statement.baseline]),
+    table, said = tabulate(result.rows), statements(result.rows)
+    facts = [
+        ("Data", result.data),
+        ("Hashes of the parts", result.split_hashes),
+        ("Versions", result.versions),
+        ("Machine", result.machine),
+    ]
+    return render(
+        "r2u_rec.report",
+        "page.html.j2",
+        title=result.name,
+        answer=answer_of(result, said),
+        about=_about(result),
+        statements=said,
+        rule=RULE,
+        chosen=CHOSEN,
+        table=_table(table, said),
+        seeds=", ".join(map(str, result.seeds)),
         figures=_figures(result),
         definitions=[(column(name).label, column(name).definition) for name in (*table.columns, *table.by) if column(name).definition],
-        tolerance=TOLERANCE,
-        widest=WIDEST,
-        settings=json.dumps(result.settings, indent=2, ensure_ascii=False),
-        style=stylesheet(),
+        repeat=Repeat(
+            command=result.command,
+            where=f"The run is in the folder {result.name}, beside this page: all rows as JSON and Parquet, and the resolved settings.",
+            settings=json.dumps(result.settings, indent=2, ensure_ascii=False),
+            about="Data, splits, versions, machine",
+            facts=facts,
+        ),
     )
 
 
-def _headline(tones: Sequence[str]) -> str:
-    """One sentence over all methods."""
-    if not tones:
-        return "Nothing was forgotten in this run; no method is judged here."
-    counts = {
-        "exact, equal to retraining by construction": tones.count("exact"),
-        "approximate and in the range of retrained models by every attack measured": tones.count("within"),
-        "approximate and to be told from retrained models by at least one attack": sum(
-            map(tones.count, ("residue", "remembered", "absent"))
-        ),
-        "approximate and not measured against retrained models": tones.count("unmeasured"),
-    }
-    said = "; ".join(f"{n} {what}" for what, n in counts.items() if n)
-    return f"{len(tones)} {'method' if len(tones) == 1 else 'methods'} of forgetting: {said}."
+def _about(result: RunResult) -> str:
+    """The data in a line: name, sizes, date."""
+    sizes = [(result.data.get(key), word) for key, word in (("n_users", "users"), ("n_items", "items"), ("n_interactions", "interactions"))]
+    counted = [f"{n:,} {word}" for n, word in sizes if isinstance(n, int)]
+    return " · ".join([str(result.data.get("name", "data")), *counted, result.created])
 
 
-def _figures(result: RunResult) -> list[dict[str, str]]:
+def _table(table: Table, said: Sequence[Statement]) -> PageTable:
+    """All lines, the recommended one first; references and standing are named in the last of the naming columns."""
+    best, by_names = recommended(said), {tuple(each.names.values()): each for each in said}
+    rows = []
+    for line in table.lines:
+        statement = by_names.get(tuple(line.names.values()))
+        taken = statement is best if best is not None else line.reference and _same(line, said)
+        rows.append((not taken, _row(table, line, statement, taken)))
+    rows.sort(key=lambda pair: pair[0])
+    return PageTable("All figures", [Heading(heading) for heading in table.headings], [row for _, row in rows], len(table.by))
+
+
+def _same(line: Line, said: Sequence[Statement]) -> bool:
+    """Whether a reference belongs to the methods that were asked about, when one of them was judged."""
+    methods = [each for each in said if not each.baseline]
+    return bool(methods) and line.names.get("model") == methods[0].names.get("model")
+
+
+def _row(table: Table, line: Line, statement: Statement | None, taken: bool) -> TableRow:
+    last, cells = len(table.by) - 1, table.cells(line)
+    badges = ("recommended",) * taken + ("retrained reference",) * line.reference
+    if statement is not None and not statement.baseline:
+        badges += (statement.status,)
+    tone = tone_of(statement.status) if statement else "fine" if taken else ""
+    made = [Cell(text, badges=badges, tone=tone) if i == last else Cell(text) for i, text in enumerate(cells)]
+    return TableRow(made, "taken" if taken else "reference" if line.reference else "")
+
+
+def _figures(result: RunResult) -> list[PageFigure]:
     """Title, drawing, caption and description of each figure that has data."""
     quality = result.quality
     out = []
@@ -103,9 +129,8 @@ def _figures(result: RunResult) -> list[dict[str, str]]:
     return out
 
 
-def _figure(title: str, drawing: str, caption: str, rows: Sequence[Row], key: str) -> dict[str, str]:
-    described = f"{title}: {', '.join(first_seen(rows, key))}"
-    return {"title": title, "drawing": drawing, "caption": f"{caption} {_seeds(rows)}", "described": described}
+def _figure(title: str, drawing: str, caption: str, rows: Sequence[Row], key: str) -> PageFigure:
+    return PageFigure(title, drawing, f"{caption} {_seeds(rows)}", f"{title}: {', '.join(first_seen(rows, key))}")
 
 
 def _seeds(rows: Sequence[Row]) -> str:

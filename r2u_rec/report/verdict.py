@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from r2u_rec.report.columns import RATIO, column
 from r2u_rec.report.evidence import MATCHING, Spread, references_of, spread
+from r2u_rec.report.kit.parts import Status
 from r2u_rec.report.results import Row
 from r2u_rec.report.table import Line, figure, tabulate, usual_columns
 
+KEPT = 0.98
+"""A method keeps the quality when the users who stay have at least this share of the retrained models' quality."""
+
 TOLERANCE = 0.05
-"""An AUC this near the retrained models' mean, or within two of their standard deviations, counts as in their range:
-half the width of the band [.45, .55] in which a retrained model itself must lie."""
+"""An AUC this near the retrained models' mean always counts as in their range: half the width of the band [.45, .55] in which a
+retrained model itself must lie."""
 
 WIDEST = 0.10
-"""References that differ more than this among themselves do not widen the range further: noise is no evidence of forgetting."""
+"""Farther than this from the retrained models' mean nothing counts as in their range, however wide the intervals: noise is no
+evidence of forgetting."""
 
 NOTHING_DONE = "none"
 """The operator of the model as trained."""
@@ -26,8 +32,17 @@ TONES = {
     "residue": "approximate, a residue is left",
     "remembered": "approximate, still remembered",
     "absent": "approximate, over-forgotten",
-    "unmeasured": "approximate, not measured",
+    "unmeasured": "approximate, forgetting not measured",
 }
+_FORGETS = {"exact": True, "within": True, "unmeasured": None}
+
+RULE = (
+    f"A method is good when it forgets and keeps, mixed when it does one of the two, bad when it does neither. It forgets when it equals "
+    f"retraining by construction, or when by each attack measured its interval (two standard errors) overlaps that of the retrained models "
+    f"(two standard deviations over them); a mean within {TOLERANCE} of theirs always counts, one farther than {WIDEST:.2f} never does. It "
+    f"keeps when the users who stay have at least {100 * KEPT:.0f}\u00a0% of the retrained models' ranking quality. An approximate method "
+    "is never shown to leave nothing behind: a stronger attack may still find something."
+)
 
 
 @dataclass(frozen=True)
@@ -35,23 +50,52 @@ class Statement:
     """What is said of one method.
 
     Attributes:
-        method: its name.
+        method: its name. names: value of each naming column.
         tone: a key of TONES.
-        sentences: what is still known, what the staying users keep, what it took; retrained figures beside each.
+        status: "good", "mixed" or "bad" by RULE; "neutral" for the model as trained.
+        known, kept, took: sentences on what is still known, on what the staying users keep, on what it took; retrained figures beside each.
+        share: ranking quality over that of the retrained models, None where it was not measured.
+        seconds, retraining_seconds: means, None where they were not measured.
         n, n_references: measurements of the method, and retrained models beside it.
         baseline: True for the model as trained, with nothing done at the request.
     """
 
     method: str
+    names: Mapping[str, object]
     tone: str
-    sentences: tuple[str, ...]
+    status: Status
+    known: tuple[str, ...]
+    kept: tuple[str, ...]
+    took: tuple[str, ...]
+    share: float | None
+    seconds: float | None
+    retraining_seconds: float | None
     n: int
     n_references: int
     baseline: bool = False
 
     @property
+    def sentences(self) -> tuple[str, ...]:
+        """All that is said: what is still known, what is kept, what it took."""
+        return self.known + self.kept + self.took
+
+    @property
+    def forgets(self) -> bool | None:
+        """Whether it forgets by RULE; None where that was not measured."""
+        return _FORGETS.get(self.tone, False)
+
+    @property
+    def keeps(self) -> bool | None:
+        """Whether it keeps the quality by RULE; None where that was not measured."""
+        return None if self.share is None else self.share >= KEPT
+
+    @property
     def badge(self) -> str:
-        return "nothing done, the comparison" if self.baseline else TONES[self.tone]
+        """The status and its reasons in words."""
+        if self.baseline:
+            return "nothing done, the comparison"
+        quality = "quality not measured" if self.share is None else f"{100 * self.share:.0f}\u00a0% of retrained quality"
+        return f"{self.status}: {TONES[self.tone]}; {quality}"
 
 
 def statements(rows: Sequence[Row]) -> list[Statement]:
@@ -64,7 +108,12 @@ def statements(rows: Sequence[Row]) -> list[Statement]:
     return [_statement(line, table.by, rows) for line in table.lines if not line.reference]
 
 
-def method_name(names: dict[str, object]) -> str:
+def status_of(forgets: bool | None, keeps: bool | None) -> Status:
+    """Returns "good", "mixed" or "bad" by RULE; what was not measured is not shown."""
+    return ("bad", "mixed", "good")[bool(forgets) + bool(keeps)]  # type: ignore[return-value]
+
+
+def method_name(names: Mapping[str, object]) -> str:
     """Returns "model, training: forgetting" of the naming columns that are there."""
     before = ", ".join(str(names[key]) for key in (*MATCHING, "arm") if names.get(key) is not None)
     return f"{before}: {names['operator']}" if names.get("operator") is not None else before
@@ -75,15 +124,33 @@ def _statement(line: Line, by: tuple[str, ...], rows: Sequence[Row]) -> Statemen
     references: list[Row] = []
     for row in mine:
         references += [other for other in references_of(row, rows) if all(other is not known for known in references)]
-    tone, sentences = _tone(line, mine, references)
+    tone, known = _tone(line, mine, references)
+    kept, share = [], None
     for name, found in line.figures.items():
         if column(name).digits == 4 and not name.endswith(RATIO) and found is not None:
-            sentences.append(_quality(name, found, line.figures.get(name + RATIO), references))
+            ratio = line.figures.get(name + RATIO)
+            kept.append(_quality(name, found, ratio, references))
+            share = ratio.mean if ratio and share is None else share
     baseline = line.names.get("operator") == NOTHING_DONE
     seconds, retraining = line.figures.get("seconds"), spread(row.get("seconds") for row in references)
+    took = ()
     if seconds is not None and retraining is not None and not baseline:
-        sentences.append(f"Time {_short(seconds.mean)} s; retraining {_short(retraining.mean)} s.")
-    return Statement(method_name(line.names), tone, tuple(sentences), line.n, len(references), baseline)
+        took = (f"Time {short_seconds(seconds.mean)} s; retraining {short_seconds(retraining.mean)} s.",)
+    return Statement(
+        method=method_name(line.names),
+        names=line.names,
+        tone=tone,
+        status="neutral" if baseline else status_of(_FORGETS.get(tone, False), share is not None and share >= KEPT),
+        known=tuple(known),
+        kept=tuple(kept),
+        took=took,
+        share=share,
+        seconds=seconds.mean if seconds else None,
+        retraining_seconds=retraining.mean if retraining else None,
+        n=line.n,
+        n_references=len(references),
+        baseline=baseline,
+    )
 
 
 def _tone(line: Line, mine: Sequence[Row], references: Sequence[Row]) -> tuple[str, list[str]]:
@@ -97,9 +164,9 @@ def _tone(line: Line, mine: Sequence[Row], references: Sequence[Row]) -> tuple[s
         found, base = line.figures.get(name), spread(row.get(name) for row in references)
         if found is None or base is None:
             continue
-        sides.append(_side(found, base, two_sided=name == "adaptive_auc"))
-        label = column(name).label[0].upper() + column(name).label[1:]
         error = spread(row.get(f"{name}_se") for row in mine)
+        sides.append(_side(found, base, error.mean if error else 0.0, two_sided=name == "adaptive_auc"))
+        label = column(name).label[0].upper() + column(name).label[1:]
         within_one = f" (standard error {error.mean:.3f})" if error else ""
         sentences.append(f"{label} {figure(found, 3)}{within_one}; retrained models {figure(base, 3)}: {_WORDS[name, sides[-1]]}.")
     if line.exact:
@@ -120,9 +187,10 @@ _WORDS = {
 }
 
 
-def _side(found: Spread, base: Spread, *, two_sided: bool) -> str:
-    """Where a figure lies. A two-sided attacker already uses a low signal, so that below one half there is only chance."""
-    margin = min(max(TOLERANCE, 2 * (base.sd or 0.0)), WIDEST)
+def _side(found: Spread, base: Spread, error: float, *, two_sided: bool) -> str:
+    """Where a figure lies by RULE. A two-sided attacker already uses a low signal, so that below one half there is only chance."""
+    own = max(error, (found.sd or 0.0) / math.sqrt(found.n))
+    margin = min(max(TOLERANCE, 2 * own + 2 * (base.sd or 0.0)), WIDEST)
     if found.mean > (max(base.mean, 0.5) if two_sided else base.mean) + margin:
         return "remembered"
     return "absent" if not two_sided and found.mean < base.mean - margin else "within"
@@ -134,5 +202,6 @@ def _quality(name: str, found: Spread, ratio: Spread | None, references: Sequenc
     return f"{name} of the users who stay {figure(found, 4)}{beside}."
 
 
-def _short(seconds: float) -> str:
+def short_seconds(seconds: float) -> str:
+    """Returns seconds with three digits."""
     return f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from numpy.testing import assert_allclose
 
-from r2u_rec.report.figures.canvas import INK, SERIES, THEME, label_points, sheet, spread_out, wrapped
+from r2u_rec.report.figures.canvas import INK, SERIES, THEME, auc_axis, sheet
+from r2u_rec.report.figures.labels import STAR, name_points, spread_out, wrapped
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=8))
@@ -43,8 +44,9 @@ def test_labels_of_crowded_points_do_not_overlap(seed):
     with sheet(4.4) as (figure, axes):
         axes.set_xlim(0.3, 1)
         axes.set_ylim(0.1, 0.4)
-        label_points(axes, points, [wrapped(f"method number {i}", 12) for i in range(7)], SERIES[:7])
-        figure.canvas.draw()
+        figure.draw_without_rendering()
+        name_points(axes, points, [wrapped(f"method number {i}", 12) for i in range(7)], SERIES[:7])
+        figure.draw_without_rendering()
         boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line that leads back to the point
         frame = axes.get_window_extent()
     assert len(boxes) == 7
@@ -83,3 +85,27 @@ def test_drawing_leaves_matplotlib_s_settings_as_they_were():
     with sheet(2.0) as (figure, _):
         assert figure.get_figwidth() == 5.6
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("which", ["x", "y"])
+def test_an_axis_of_aucs_ends_at_one_and_marks_one_half(which):
+    with sheet(2.0) as (_, axes):
+        auc_axis(axes, which, [0.42, 0.97])
+        low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+        ticks = axes.get_xticks() if which == "x" else axes.get_yticks()
+        (line,) = axes.lines
+    assert (low, high) == (0.4, 1.0)
+    assert {0.5, 1.0} <= set(ticks.tolist())
+    assert set(line.get_xdata() if which == "x" else line.get_ydata()) == {0.5}
+
+
+def test_no_name_covers_a_star():
+    star = (0.5, 0.31)
+    points = [star, *((0.5 + 0.01 * i, 0.31 + 0.002 * i) for i in (-2, -1, 1, 2))]
+    with sheet(4.4) as (figure, axes):
+        axes.set(xlim=(0.4, 1), ylim=(0.1, 0.35))
+        figure.draw_without_rendering()
+        boxes = name_points(axes, points, ["retrained", "one", "two", "three", "four"], SERIES[:5], stars=[star])
+        x, y = axes.transData.transform(star)
+    for x0, y0, x1, y1 in boxes:
+        assert np.hypot(max(x0 - x, x - x1, 0), max(y0 - y, y - y1, 0)) > 0.6 * STAR

@@ -86,7 +86,7 @@ def test_the_tone_follows_the_attacks(figures, tone, words):
     said = judged(**figures)
     assert said.tone == tone
     assert words in " ".join(said.sentences)
-    assert said.badge.startswith("approximate")
+    assert "approximate" in said.badge
 
 
 def test_a_number_about_forgetting_stands_beside_the_retrained_models(rows):

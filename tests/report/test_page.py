@@ -35,7 +35,7 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text.append(data)
+        self.text.append(data.replace("\u00a0", " "))
 
 
 def read(page: str) -> Reader:
@@ -67,8 +67,8 @@ def test_the_page_says_what_was_asked_judged_and_how_to_repeat(page):
     text = " ".join(read(page).text)
     for part in (
         "Ten per cent of the users withdraw",
-        "4 methods of forgetting",
-        "1 exact, equal to retraining by construction",
+        "1 of 3 methods forgets and keeps the quality",
+        "Forget by “block Newton” on the model trained by “standard”: it cannot be told from retrained models",
         "r2u run --from",
     ):
         assert part in text
@@ -106,8 +106,8 @@ def test_every_colour_follows_the_theme(page):
     assert set(re.findall(r"#[0-9a-f]{6}\b", bare)) == set()
     variables = set(re.findall(r"var\((--\w+)", page))
     light, dark = (set(re.findall(r"(--\w+):", block)) for block in re.findall(r":root \{([^}]*)\}", page))
-    assert variables <= light
-    assert variables <= dark
+    assert variables - {"--tone"} <= light  # --tone is set by the class of what it colours
+    assert variables - {"--tone"} <= dark
 
 
 def test_what_comes_from_the_run_is_escaped(synthetic):

@@ -123,7 +123,7 @@ def test_hours_to_erase_are_the_share_done_by_then_with_the_deadline_marked(sim)
 
 def test_a_dot_of_the_trade_off_is_the_mean_at_the_end_and_as_large_as_the_compute(sim):
     with sheet(4) as (figure, axes):
-        draw_tradeoff(axes, sim)
+        draw_tradeoff(figure, axes, sim)
         figure.draw_without_rendering()
     dots = [dot for dot in axes.collections if isinstance(dot, PathCollection)]
     ends = sim.checkpoints[sim.checkpoints["time"] == END].groupby("policy")[["auc", "ndcg_share"]].mean()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from r2u_bench.paper.verdict import LEVEL, OUTCOMES
 from r2u_rec.report.figures.canvas import THEME
-from r2u_rec.report.kit.theme import stylesheet
+from r2u_rec.report.kit.pages import render, write_whole
+from r2u_rec.report.kit.parts import Cell, Heading, PageFigure, PageTable, Status, TableRow, VerdictBox
 from r2u_rec.trials.store import described
 
 PICTURES = (".png", ".svg")
@@ -30,17 +28,46 @@ def write_page(records: Sequence[Mapping[str, Any]], folder: Path, path: Path) -
     Args:
         folder: where their pictures are. path: of the page.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("r2u_bench.paper").joinpath("page.html.j2").read_text(encoding="utf-8"))
-    text = template.render(
-        title="The paper's experiments" if len(records) > 1 else f"{records[0]['name']}: {records[0]['question']}",
+    several = len(records) > 1
+    text = render(
+        "r2u_bench.paper",
+        "page.html.j2",
+        title="The paper's experiments" if several else f"{records[0]['name']}: {records[0]['question']}",
+        answer=_summary(records) if several else verdict_box(records[0]),
         parts=[_part(record, folder) for record in records],
-        style=stylesheet(),
         level=LEVEL,
     )
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)
+    return write_whole(text, path)
+
+
+def verdict_box(record: Mapping[str, Any]) -> VerdictBox:
+    """Returns the answer of an experiment: good when every claim agrees, mixed when some do, bad when none does.
+
+    Findings with the repaired settings count, all of them where there are none of these.
+    """
+    said = headline(record)
+    outcomes = _outcomes(record)
+    agree = outcomes.count("agrees")
+    status: Status = "neutral" if not outcomes else "good" if agree == len(outcomes) else "mixed" if agree else "bad"
+    badge = f"{status}: {agree} of {len(outcomes)} findings agree" if outcomes else "no claim judged"
+    paper = "The paper" if record["in_paper"] else "Beyond the paper"
+    return VerdictBox(status, badge, f"{said[0].upper()}{said[1:]}", [("Asked", [record["question"]]), (paper, [record["paper_says"]])])
+
+
+def _outcomes(record: Mapping[str, Any]) -> list[str]:
+    findings = [finding for claim in (record["verdict"] or {"claims": []})["claims"] for finding in claim["findings"]]
+    repaired = [finding for finding in findings if finding["settings"] == "repaired"]
+    return [str(finding["outcome"]) for finding in repaired or findings]
+
+
+def _summary(records: Sequence[Mapping[str, Any]]) -> VerdictBox:
+    boxes = [verdict_box(record) for record in records]
+    n = {status: sum(box.status == status for box in boxes) for status in ("good", "mixed", "bad", "neutral")}
+    judged = len(boxes) - n["neutral"]
+    status: Status = "neutral" if not judged else "good" if n["good"] == judged else "mixed" if n["good"] + n["mixed"] else "bad"
+    words = [f"all findings agree in {n['good']}", f"some in {n['mixed']}", f"none in {n['bad']}"]
+    said = f"Of {_count(judged, 'experiment')} with a claim that was judged {', '.join(words)}; {n['neutral']} are without a judged claim."
+    return VerdictBox(status, f"{status}: {_count(len(boxes), 'experiment')}", said, [("Asked", ["What becomes of the paper's claims?"])])
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -77,13 +104,18 @@ def _part(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "name": record["name"],
         "title": record["question"],
-        "in_paper": record["in_paper"],
-        "paper_says": record["paper_says"],
-        "headline": headline(record),
-        "drawing": _themed(drawing.read_text(encoding="utf-8")) if verdict and drawing.is_file() else None,
-        "width": _width(drawing) if verdict and drawing.is_file() else 0,
-        "caption": f"{record['caption']} {_trials(n, record['n_planned'], record['seeds'])}",
-        "claims": [_claim(claim) for claim in verdict["claims"]] if verdict else [],
+        "box": verdict_box(record),
+        "picture": PageFigure(
+            "",
+            _themed(drawing.read_text(encoding="utf-8")),
+            f"{record['caption']} {_trials(n, record['n_planned'], record['seeds'])}",
+            f"{record['name']}: {record['question']}",
+            "wide",
+            _width(drawing),
+        )
+        if verdict and drawing.is_file()
+        else None,
+        "table": _claims(record["name"], verdict["claims"]) if verdict and verdict["claims"] else None,
         "excluded": [
             f"{each['name']}: {each['figure']} {figure_of(each)} against {each['standard']:.4g} of standard training"
             for each in (verdict["excluded"] if verdict else [])
@@ -100,29 +132,42 @@ def _part(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "n_failures": len(failures),
         "command": record["command"],
         "settings": record["settings"],
-        "facts": {"Versions": record["versions"], "Machine": record["machine"]},
+        "facts": [
+            ("The same in all trials", record["settings"]["shared"]),
+            ("Varied", record["settings"]["varied"]),
+            ("Versions", record["versions"]),
+            ("Machine", record["machine"]),
+        ],
     }
 
 
-def _claim(claim: Mapping[str, Any]) -> dict[str, Any]:
-    against = claim["against"]
-    beside = "" if against is None else f"{against['name']} {figure_of(against)}"
-    findings = []
-    for finding in claim["findings"]:
-        tests = finding["tests"]
-        findings.append(
-            {
-                "settings": SETTINGS.get(finding["settings"], finding["settings"]),
-                "measured": figure_of(finding["side"]),
-                "against": beside,
-                "one_tailed": "–" if tests is None else p_value(tests["one_tailed"]),
-                "two_sided": "–" if tests is None else p_value(tests["two_sided"]),
-                "test": "" if tests is None else f"{tests['kind']}, n = {tests['n']}",
-                "outcome": finding["outcome"],
-                "why": finding["why"],
-            }
-        )
-    return {"statement": claim["statement"], "paper": claim["paper"], "unit": claim["unit"], "findings": findings}
+HEADINGS = ("With", "Measured", "Held against", "One-tailed p", "Two-sided p", "Outcome", "Why")
+_TONES = {"agrees": "fine", "does not agree": "poor", "not comparable": ""}
+
+
+def _claims(name: str, claims: Sequence[Mapping[str, Any]]) -> PageTable:
+    """Each claim as a heading across the table, its findings below."""
+    rows = []
+    for claim in claims:
+        rows.append(TableRow([Cell(f"{claim['statement']} ({claim['unit']}).", (f"The paper: {claim['paper']}",))], "group"))
+        against = claim["against"]
+        beside = "–" if against is None else f"{against['name']} {figure_of(against)}"
+        for finding in claim["findings"]:
+            tests, outcome = finding["tests"], finding["outcome"]
+            one, two = ("–", "–") if tests is None else (p_value(tests["one_tailed"]), p_value(tests["two_sided"]))
+            cells = [
+                Cell(SETTINGS.get(finding["settings"], finding["settings"])),
+                Cell(figure_of(finding["side"])),
+                Cell(beside),
+                Cell(one),
+                Cell(two, () if tests is None else (f"{tests['kind']}, n = {tests['n']}",)),
+                Cell("", badges=(outcome,), tone=_TONES[outcome]),
+                Cell(finding["why"], prose=True),
+            ]
+            rows.append(TableRow(cells))
+        if not claim["findings"]:
+            rows.append(TableRow([Cell("not measured"), *[Cell("–")] * (len(HEADINGS) - 1)]))
+    return PageTable(f"Verdict of {name}", [Heading(text, prose=text == "Why") for text in HEADINGS], rows)
 
 
 def figure_of(side: Mapping[str, Any]) -> str:

@@ -15,7 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from r2u_bench.paper.experiment import Rows
-from r2u_rec.report.figures.canvas import DASHES, INK, MUTED, SERIES, WIDTH, sheet, svg, wrapped
+from r2u_rec.report.figures.canvas import DASHES, INK, MUTED, SERIES, WIDTH, sheet, svg
+from r2u_rec.report.figures.labels import wrapped
 
 WIDE = 1.75 * WIDTH
 """Inches of a picture with panels side by side."""

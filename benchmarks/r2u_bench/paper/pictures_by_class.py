@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from r2u_bench.paper.pictures import WIDE, draw_levels, grid, legend, legend_height, look, saved
-from r2u_rec.report.figures.canvas import INK, MUTED, PAPER, SERIES, WIDTH, sheet, wrapped
+from r2u_rec.report.figures.canvas import INK, MUTED, PAPER, SERIES, WIDTH, sheet
+from r2u_rec.report.figures.labels import wrapped
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from r2u_bench.rivals.bench import BenchmarkResult
 from r2u_bench.rivals.picture import BAND, close_up, draw, unplaced
@@ -17,6 +14,7 @@ from r2u_bench.rivals.systems.registry import FAMILIES, recommender
 from r2u_bench.rivals.tables import (
     REFERENCES,
     REQUEST_COLUMNS,
+    Reference,
     figures,
     label,
     lines_of,
@@ -29,7 +27,9 @@ from r2u_bench.rivals.tables import (
     sizes_of,
 )
 from r2u_rec.data.catalogue.cards import cards
-from r2u_rec.report.kit.theme import stylesheet
+from r2u_rec.report.columns import ADAPTIVE_NULL
+from r2u_rec.report.kit.pages import render, write_whole
+from r2u_rec.report.kit.parts import Cell, Heading, PageFigure, PageTable, Repeat, Status, TableRow, VerdictBox, tone_of
 from r2u_rec.report.provenance import machine_kind, versions
 
 NAMED = 6
@@ -39,6 +39,7 @@ HOW_TO_READ = (
     f"Kept: {QUALITY} of those who stay, divided by that of models retrained without those who left. 1 is as good as retraining.",
     "Imprint AUC: how well an attacker tells those who left from people the model never saw. 0.5: nothing to tell. Above: remembered. "
     "Below: over-forgotten, so that those who left stand out by their absence, which gives them away just as well.",
+    f"Adaptive AUC: the same by an attacker who combines several signals. The references' own figure is the mark, not 0.5: {ADAPTIVE_NULL}",
     "An imprint AUC near 0.5 hides nobody by itself: look at the adaptive attacker too, and at the worst kind of request, since a mean "
     "over kinds can be near 0.5 when one lies above and another below.",
     "Seconds are processor seconds of all threads; cost / retraining is what a request costs beside training again.",
@@ -69,36 +70,85 @@ def write_page(found: BenchmarkResult, path: Path, *, command: str) -> Path:
     Args:
         command: that gives the same figures again.
     """
-    text = render_page(found, command=command)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)
+    return write_whole(render_page(found, command=command), path)
 
 
 def render_page(found: BenchmarkResult, *, command: str) -> str:
     """Returns the page; everything that comes from the run is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("r2u_bench.rivals").joinpath("page.html.j2").read_text(encoding="utf-8"))
     preset = found.preset
-    return template.render(
-        data=preset.data,
+    blocks = [_block(found, model, f"rivals{i}") for i, model in enumerate(preset.models)]
+    measured = [block["columns"] for block in blocks if block["lines"]]
+    return render(
+        "r2u_bench.rivals",
+        "page.html.j2",
+        title=f"Who keeps what, and leaves what behind: rivals on {preset.data}",
+        answer=_answer(found),
         facts=_facts(found),
         how_to_read=HOW_TO_READ,
-        blocks=[_block(found, model, f"rivals{i}") for i, model in enumerate(preset.models)],
-        request_columns=REQUEST_COLUMNS,
+        blocks=blocks,
         refused=[(recommender(model).title, request, why) for (model, request), why in found.figures.refused.items()],
         failures=list(dict.fromkeys(found.failures)),
         unfinished=found.planned - found.finished,
+        definitions=[*measured[0], *REQUEST_DEFINITIONS] if measured else [],
         notes=NOTES,
         close=f"{100 * CLOSE:g} %",
         hidden=f"{HIDDEN:.2f}",
         band=BAND,
-        command=command,
-        settings=json.dumps(preset.content, indent=2, ensure_ascii=False, default=str),
-        versions=versions(),
-        machine=machine_kind(),
-        style=stylesheet(),
+        repeat=Repeat(
+            command=command,
+            where="The figures stand beside this page, as JSON.",
+            settings=json.dumps(preset.content, indent=2, ensure_ascii=False, default=str),
+            about="Versions, machine",
+            facts=[("Versions", versions()), ("Machine", machine_kind())],
+        ),
     )
+
+
+STATUS: dict[str, Status] = {"keeps and hides": "good", "keeps": "mixed", "hides": "mixed", "neither": "bad", "": "neutral"}
+"""Standing of a system -> its status."""
+
+REQUEST_DEFINITIONS = (
+    ("kept, active half; kept, inactive half", "The same as kept, of the more and of the less active half of those who stay."),
+    ("own-loss AUC", "The attack by the model's loss on a whole history in place of fold-in."),
+    (
+        "TPR at 1 % FPR",
+        "Share of those who asked that the attacker finds while at most 1 % of those never trained on are accused. Chance is 0.01.",
+    ),
+)
+
+
+def _answer(found: BenchmarkResult) -> VerdictBox:
+    """What was asked, and for each recommender which systems keep and hide."""
+    question = (
+        "Every system is trained on the same records, forgets the same people, and is held against models retrained without them. Which of "
+        "them keep the quality of those who stay, and hide who left?"
+    )
+    asked = ("Asked", [question])
+    said, best = [], 0
+    for model in found.preset.models:
+        mine = lines_of(found, model)
+        title = recommender(model).title
+        said.append((title, [lead(mine) if mine else f"No system has finished on {title}."]))
+        best += any(STATUS[standing(line)] == "good" and line.family != "reference" for line in mine)
+    n = len(said)
+    status: Status = "good" if best == n else "mixed" if best else "bad" if found.lines else "neutral"
+    badge = f"{status}: on {best} of {n} {'recommender' if n == 1 else 'recommenders'} a system keeps and hides"
+    cheapest = [
+        f"{label(line)} on {line.model}" for line in map(_cheapest, (lines_of(found, model) for model in found.preset.models)) if line
+    ]
+    headline = (
+        f"Take {', '.join(cheapest)}: of the systems that keep and hide the cheapest{' of each recommender' if n > 1 else ''}."
+        if cheapest
+        else "Nothing has finished yet."
+        if not found.lines
+        else "Retrain: no other system keeps and hides."
+    )
+    return VerdictBox(status, badge, headline, [asked, *said])
+
+
+def _cheapest(lines: Sequence[Line]) -> Line | None:
+    best = [line for line in lines if line.family != "reference" and STATUS[standing(line)] == "good"]
+    return min(best, key=lambda line: line.seconds.mean) if best else None
 
 
 def _facts(found: BenchmarkResult) -> list[tuple[str, str]]:
@@ -139,28 +189,57 @@ def _block(found: BenchmarkResult, model: str, name: str) -> dict[str, Any]:
     planned = len(found.preset.seeds) * len(found.preset.requests(model))
     refused = {request: why for (m, request), why in found.figures.refused.items() if m == model}
     columns = main_columns(sizes)
+    picture = None
+    if any(line.auc for line in mine):
+        caption = (
+            f"Up: kept, all requests. Across: imprint AUC, requests of {sizes[-1]:g} %. Bars: one standard deviation over requests "
+            f"and seeds. Shaded: {BAND[0]} to {BAND[1]}. The star is the mean of the retrained references. n = {len(found.preset.seeds)} seeds, "
+            f"{len(found.preset.requests(model))} requests."
+        )
+        if lacking := [f"{label(line)} (kept {figures(line.utility, 3)})" for line in unplaced(mine)]:
+            caption += f" Without an imprint, so not drawn: {'; '.join(lacking)}."
+        described = f"What each system keeps on {made.title}, over its imprint AUC"
+        width = 1180 if close_up(mine) else 820
+        picture = PageFigure("", draw(mine, reference=reference, name=name), caption, described, "wide", width)
     return block | {
         "lead": lead(mine),
-        "drawing": draw(mine, reference=reference, name=name) if any(line.auc for line in mine) else None,
-        "wide": close_up(mine) is not None,
-        "seeds": f"n = {len(found.preset.seeds)} seeds, {len(found.preset.requests(model))} requests.",
-        "unplaced": [f"{label(line)} (kept {figures(line.utility, 3)})" for line in unplaced(mine)],
-        "largest": f"{sizes[-1]:g} %",
+        "picture": picture,
         "columns": columns,
-        "reference": None if reference is None else (REFERENCES, reference_cells(reference, sizes)),
-        "groups": _groups(mine, sizes, planned),
+        "table": _main_table(made.title, mine, reference, sizes, planned),
+        "largest": f"{sizes[-1]:g} %",
         "refused": ", ".join(refused),
-        "requests": [(request, request_cells(found, model, request), refused.get(request)) for request in found.preset.requests(model)],
+        "requests": [
+            (request, _request_table(found, model, request, made.title, has_reference=reference is not None), refused.get(request))
+            for request in found.preset.requests(model)
+        ],
     }
 
 
-def _groups(lines: Sequence[Line], sizes: Sequence[float], planned: int) -> list[tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]]:
-    """Family -> (system, standing, cells) of its lines."""
-    return [
-        (title, [(label(line), standing(line), main_cells(line, sizes, planned)) for line in lines if line.family == family])
-        for family, title in FAMILIES.items()
-        if any(line.family == family for line in lines)
-    ]
+def _main_table(title: str, lines: Sequence[Line], reference: Reference | None, sizes: Sequence[float], planned: int) -> PageTable:
+    """The references first, then the systems of each family."""
+    rows = []
+    if reference is not None:
+        rows.append(TableRow([Cell(REFERENCES, strong=True), *_cells(reference_cells(reference, sizes))], "reference"))
+    for family, heading in FAMILIES.items():
+        mine = [line for line in lines if line.family == family]
+        if mine:
+            rows.append(TableRow([Cell(heading)], "group"))
+        for line in mine:
+            said = standing(line)
+            name = Cell(label(line), badges=(said,) if said else (), strong=True, tone=tone_of(STATUS[said]))
+            rows.append(TableRow([name, *_cells(main_cells(line, sizes, planned))]))
+    headings = [Heading("system"), *(Heading(text) for text, _ in main_columns(sizes))]
+    return PageTable(f"Table of the systems on {title}", headings, rows)
+
+
+def _cells(texts: Sequence[tuple[str, str]]) -> list[Cell]:
+    return [Cell(text, (small,) if small else ()) for text, small in texts]
+
+
+def _request_table(found: BenchmarkResult, model: str, request: str, title: str, *, has_reference: bool) -> PageTable | None:
+    lines = request_cells(found, model, request)
+    rows = [TableRow([Cell(text) for text in cells], "reference" if i == 0 and has_reference else "") for i, cells in enumerate(lines)]
+    return PageTable(f"{title}, {request}", [Heading(text) for text in REQUEST_COLUMNS], rows) if rows else None
 
 
 def lead(lines: Sequence[Line]) -> str:

@@ -48,7 +48,7 @@ def _draw(axes: Axes, rows: Sequence[Row], outcome: str, notes: Sequence[str]) -
     if not rows:
         raise ValueError("a calibration plot needs at least one bin, got 0: validate a scorer first")
     predicted, observed, low, high, n = (np.array([row[key] for row in rows]) for key in ("predicted", "observed", "low", "high", "n"))
-    right, top = min(1.02, 1.12 * predicted.max()), min(1.02, 1.08 * high.max())
+    right, top = min(1.0, 1.12 * predicted.max()), min(1.0, 1.08 * high.max())
     end = min(right, top)
     axes.plot([0, end], [0, end], color=MUTED, lw=1, ls=(0, (5, 3)), zorder=1, label="as predicted")
     axes.errorbar(

@@ -10,8 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report.columns import RETRAINED
 from r2u_rec.report.evidence import spread
-from r2u_rec.report.figures.canvas import INK, MARKERS, MUTED, PAPER, SERIES, sheet, svg, wrapped
+from r2u_rec.report.figures.canvas import INK, MARKERS, MUTED, PAPER, SERIES, sheet, svg
 from r2u_rec.report.figures.curves import first_seen
+from r2u_rec.report.figures.labels import wrapped
 from r2u_rec.report.results import Row
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report.evidence import MATCHING, MIN_REFERENCES, Spread, is_reference, spread
-from r2u_rec.report.figures.canvas import DASHES, GRID, INK, MARKERS, MUTED, PAPER, SERIES, label_points, sheet, spread_out, svg, wrapped
+from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, auc_axis, sheet, svg
+from r2u_rec.report.figures.labels import name_ends, name_points, wrapped
 from r2u_rec.report.results import Row
 
 
@@ -28,6 +28,7 @@ def training_curves(training: Sequence[Row], *, quality: str) -> str:
     """
     arms = first_seen(training, "arm")
     with sheet(4.6, nrows=2, sharex=True) as (figure, (above, below)):
+        named = []
         for axes, key, label in ((above, "loss", "training loss"), (below, "validation", f"validation {quality}")):
             ends = []
             for i, arm in enumerate(arms):
@@ -44,44 +45,15 @@ def training_curves(training: Sequence[Row], *, quality: str) -> str:
             axes.yaxis.set_major_locator(MaxNLocator(5))
             if not ends:
                 axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=MUTED)
-            label_ends(axes, ends)
+            axes.margins(y=0.08)
+            named.append((axes, ends))
         below.set_xlabel("epoch")
         below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        below.set_xlim(right=max((float(row["epoch"]) for row in training), default=1.0) or 1.0)
+        figure.draw_without_rendering()  # limits and layout as they will stand
+        for axes, ends in named:
+            name_ends(axes, ends)
         return svg(figure, name="training")
-
-
-def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Writes each line's name to the right of its end, moved apart where they would touch.
-
-    Args:
-        axes: all lines drawn.
-        ends: (x, y, name, colour) of each line's last point.
-    """
-    if not ends:
-        return
-    axes.margins(y=0.08)
-    low, high = axes.get_ylim()
-    texts = [wrapped(name, 18) for _, _, name, _ in ends]
-    line = (
-        13.0 / (axes.get_figure().get_figheight() * 72 / len(axes.get_figure().axes) * 0.72) * (high - low)
-    )  # one text line in data units
-    places = spread_out([y for _, y, _, _ in ends], [line * (text.count("\n") + 1) for text in texts], low, high)
-    right = max(x for x, _, _, _ in ends)
-    left = axes.get_xlim()[0]
-    axes.set_xlim(left, right + 0.02 * (right - left))
-    for (x, y, _, colour), text, place in zip(ends, texts, places, strict=True):
-        axes.annotate(
-            text,
-            (x, y),
-            (1.035, place),
-            textcoords=axes.get_yaxis_transform(),
-            color=colour,
-            fontsize=9.5,
-            va="center",
-            linespacing=1.05,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 1, "relpos": (0.0, 0.5)},
-            annotation_clip=False,
-        )
 
 
 def forgetting_curve(curves: Sequence[Row], rows: Sequence[Row], *, quality: str) -> str:
@@ -98,39 +70,39 @@ def forgetting_curve(curves: Sequence[Row], rows: Sequence[Row], *, quality: str
     """
     targets = _targets(curves, rows, quality)
     with sheet(4.4) as (figure, axes):
-        ends, avoid = [], []
+        ends, avoid, shown = [], [], []
         for i, method in enumerate(first_seen(curves, "method")):
             _, imprint, _, _ = _over(curves, "method", method, "step", "auc")
             _, kept, _, _ = _over(curves, "method", method, "step", "retained")
-            colour, every = SERIES[i % len(SERIES)], 1 + len(imprint) // 12
-            axes.plot(
-                imprint,
-                kept,
-                color=colour,
-                ls=DASHES[i % len(DASHES)],
-                marker=MARKERS[i % len(MARKERS)],
-                markevery=every,
-                ms=4.5,
-                mec=PAPER,
-                mew=0.6,
-            )
-            axes.plot(imprint[0], kept[0], MARKERS[i % len(MARKERS)], ms=7, mfc=PAPER, mec=colour, mew=1.6, zorder=4)
-            axes.plot(imprint[-1], kept[-1], MARKERS[i % len(MARKERS)], ms=7.5, color=colour, zorder=5)
+            colour, marker, every = SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)], 1 + len(imprint) // 12
+            style = {"color": colour, "marker": marker, "clip_on": False}
+            axes.plot(imprint, kept, ls=DASHES[i % len(DASHES)], markevery=every, ms=4.5, mec=PAPER, mew=0.6, **style)
+            axes.plot(imprint[0], kept[0], **style | {"ms": 7, "mfc": PAPER, "mec": colour, "mew": 1.6, "zorder": 4})
+            axes.plot(imprint[-1], kept[-1], **style | {"ms": 7.5, "zorder": 5})
             ends.append((float(imprint[-1]), float(kept[-1]), wrapped(method, 18), colour))
+            shown += [*imprint]
             avoid += _along(imprint, kept)
-        for name, auc, kept_by_retrained in targets:
+        stars = []
+        for name, auc, retrained in targets:
             axes.errorbar(
-                auc.mean, kept_by_retrained.mean, xerr=auc.sd or 0, yerr=kept_by_retrained.sd or 0,
+                auc.mean, retrained.mean, xerr=auc.sd or 0, yerr=retrained.sd or 0,
                 fmt="*", ms=13, color=INK, mec=PAPER, elinewidth=1.4, capsize=3.5, zorder=7,
             )  # fmt: skip
-            ends.insert(0, (auc.mean, kept_by_retrained.mean, f"{name}\n(n = {auc.n})", INK))
-        axes.axvline(0.5, color=GRID, lw=1.2, zorder=0)
+            stars.append((auc.mean, retrained.mean))
+            ends.insert(0, (*stars[-1], f"{name}\n(n = {auc.n})", INK))
+            reach = np.linspace(-1, 1, 15)
+            avoid += [(auc.mean + t * (auc.sd or 0), retrained.mean) for t in reach]
+            avoid += [(auc.mean, retrained.mean + t * (retrained.sd or 0)) for t in reach]
+            shown.append(auc.mean - (auc.sd or 0))
         axes.grid()
-        axes.margins(x=0.16, y=0.14)
-        axes.set_xlabel("imprint AUC  (0.5 = nothing to tell)")
+        axes.margins(y=0.14)
+        auc_axis(axes, "x", shown)
+        axes.set_xlabel("imprint AUC  (0.5 = nothing to tell, 1 = remembered)")
         axes.set_ylabel(f"{quality} of the users who stay")
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        label_points(axes, [(x, y) for x, y, _, _ in ends], [t for _, _, t, _ in ends], [c for _, _, _, c in ends], avoid=avoid)
+        avoid += [(0.5, y) for y in np.linspace(*map(float, axes.get_ylim()), 40)]
+        figure.draw_without_rendering()
+        places, texts, colours = [(x, y) for x, y, _, _ in ends], [text for _, _, text, _ in ends], [colour for *_, colour in ends]
+        name_points(axes, places, texts, colours, stars=stars, avoid=avoid)
         return svg(figure, name="forgetting")
 
 

@@ -38,6 +38,7 @@ class Advice:
         against: what speaks against the policy taken, a sentence each.
         refused: policy -> why it does not qualify, a phrase each.
         qualified: the policies that do, cheapest first.
+        unforgotten: those that are late, leave an imprint or were not measured; the others that were refused keep too little.
     """
 
     policy: str | None
@@ -45,6 +46,7 @@ class Advice:
     against: tuple[str, ...]
     refused: Mapping[str, tuple[str, ...]]
     qualified: tuple[str, ...]
+    unforgotten: frozenset[str] = frozenset()
 
 
 def recommend(sim: Simulation) -> Advice:
@@ -58,15 +60,17 @@ def recommend(sim: Simulation) -> Advice:
     rows = seed_rows(sim)
     table = table_of(sim, rows)
     never = never_erasing(sim)
-    refused, left = {}, []
+    refused, left, unforgotten = {}, [], set()
     for policy in sim.policies:
         faults = _faults(sim, table, rows, policy)
         if faults:
             refused[policy] = tuple(faults)
+            if len(faults) > faults.count(unmeasured_quality(sim)):
+                unforgotten.add(policy)
         else:
             left.append(policy)
     if not left:
-        return Advice(None, _none_qualifies(refused, never), (), refused, ())
+        return Advice(None, _none_qualifies(refused, never), (), refused, (), frozenset(unforgotten))
     best = max(left, key=lambda policy: _mean(table, policy, sim.quality) or 0.0)
     highest = _mean(table, best, sim.quality) or 0.0
     for policy in list(left):
@@ -77,7 +81,14 @@ def recommend(sim: Simulation) -> Advice:
             )
             left.remove(policy)
     left.sort(key=lambda policy: _mean(table, policy, "cpu_per_month") or 0.0)
-    return Advice(left[0], _taken(table, rows, left, best, sim), tuple(_against(sim, table, rows, left)), refused, tuple(left))
+    return Advice(
+        left[0], _taken(table, rows, left, best, sim), tuple(_against(sim, table, rows, left)), refused, tuple(left), frozenset(unforgotten)
+    )
+
+
+def unmeasured_quality(sim: Simulation) -> str:
+    """Returns how a policy is refused whose quality is not known."""
+    return f"its {sim.quality} at the end was not measured"
 
 
 def bound(found: Spread, errors: Sequence[float | None] = ()) -> float:
@@ -118,7 +129,7 @@ def _faults(sim: Simulation, table: Table, rows: Sequence[Mapping[str, Any]], po
         if adaptive.mean > upper:
             faults.append(f"the stronger attacker finds an imprint: adaptive AUC {figure(adaptive, 3)} at the end, above {upper:.3f}")
     if figures[sim.quality] is None:
-        faults.append(f"its {sim.quality} at the end was not measured")
+        faults.append(unmeasured_quality(sim))
     return faults
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r2u_rec.optional import needed_for
-from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, sheet, spread_out, svg, wrapped
+from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, auc_axis, sheet, svg
+from r2u_rec.report.figures.labels import name_ends
 from r2u_rec.report.simulation.frames import numbers
 from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.report.simulation.table import always_retraining, never_erasing
@@ -87,10 +88,11 @@ def draw_timeline(figure: Figure, panels: Sequence[Axes], sim: Simulation) -> No
     ends = [
         _lines(waiting, sim, erasing, look, _waiting),
         _lines(kept, sim, list(look), look, _checkpoint("ndcg_share"), reference=1.0),
-        _lines(imprint, sim, list(look), look, _checkpoint("auc"), reference=0.5),
+        _lines(imprint, sim, list(look), look, _checkpoint("auc")),
         _lines(cost, sim, list(look), look, _cpu, log=True),
         _lines(drift, sim, list(look), look, _checkpoint("overlap"), further=pair),
     ]
+    auc_axis(imprint, "y", [value for value in numbers(sim.checkpoints, "auc") if not np.isnan(value)])
     titles = (
         f"requests received {'a week' if _width(sim) > DAY else 'a day'}",
         "requests that wait",
@@ -184,27 +186,6 @@ def _lines(
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axes.margins(y=0.1)
     return ends
-
-
-def name_ends(axes: Axes, ends: list[End]) -> None:
-    """Writes each line's name to the right of its end, moved apart where they would touch; for linear and logarithmic axes.
-
-    Args:
-        axes: all lines drawn, limits and layout as they will stand.
-        ends: (x, y, name, colour) of each line's last point.
-    """
-    if not ends:
-        return
-    texts = [wrapped(name, 18) for _, _, name, _ in ends]
-    at = [float(axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1]) for x, y, _, _ in ends]
-    line = 13.0 / axes.get_window_extent().height
-    places = spread_out(at, [line * (text.count("\n") + 1) for text in texts], 0.0, 1.0)
-    for (x, y, _, colour), text, place in zip(ends, texts, places, strict=True):
-        axes.annotate(
-            text, (x, y), (1.035, place), textcoords="axes fraction", color=colour, fontsize=9.5, va="center", linespacing=1.05,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 1, "relpos": (0.0, 0.5)},
-            annotation_clip=False,
-        )  # fmt: skip
 
 
 def _over_seeds(

@@ -80,7 +80,7 @@ def test_pictures_are_there_only_where_something_was_measured(bench):
 
 
 def test_the_page_shows_the_verdict_and_the_picture_in_its_own_colours(bench):
-    page = bench[1]["toy"].page.read_text()
+    page = bench[1]["toy"].page.read_text().replace("\u00a0", " ")
     for wanted in ("Steps of toys", "Fewer steps.", "n = 4 trials; seeds 0, 1.", "repaired settings", "24.5 ± 0.707 (n = 2)"):
         assert wanted in page
     for wanted in ("standard 120.5 ± 0.707 (n = 2)", "paired t, n = 2", "agrees", "r2u bench paper --preset small toy"):

@@ -44,7 +44,7 @@ class Reader(HTMLParser):
         elif tag in ("td", "th"):
             self.tables[-1][-1].append("")
         elif "td" in self._open and tag in ("span", "br"):
-            self.tables[-1][-1][-1] += "|"
+            self.tables[-1][-1][-1] += "|" * (not self.tables[-1][-1][-1].endswith("|"))
         if tag not in VOID:
             self._open.append(tag)
 
@@ -55,6 +55,7 @@ class Reader(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data):
+        data = data.replace("\u00a0", " ")
         self.text += data
         if {"td", "th"} & set(self._open):
             self.tables[-1][-1][-1] += data
@@ -104,11 +105,6 @@ def test_the_page_has_a_light_and_a_dark_theme_and_a_picture_for_each_recommende
     assert page.count("<svg") == 2
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-
-
-def test_every_table_scrolls_sideways_with_its_first_column_in_place(page):
-    assert len(re.findall(r'<div class="scroll"[^>]*>\s*<table class="rivals">', page)) == page.count("<table") > 2
-    assert re.search(r"\.rivals th\.name, \.rivals td\.name \{ position: sticky; left: 0", page)
 
 
 def test_every_system_stands_in_the_table_of_its_recommender_under_its_family(found, read, main):
@@ -207,7 +203,7 @@ def test_the_page_says_what_was_run_how_to_repeat_it_and_what_to_know(page, read
     assert "3 (0, 1, 2); 2 retrained references" in read.text
     assert "47 (random 5 %, core 5 %, revocable 5 %, not flagged 5 %, edge 5 %); 9 (random 1 %" in read.text
     assert re.search(r"python 3\.\d+.*numpy \d", read.text)
-    assert [unescape(text) for text in re.findall(r"<pre>(r2u.*?)</pre>", page)] == [COMMAND] * 2
+    assert [unescape(text) for text in re.findall(r"<pre>(r2u.*?)</pre>", page)] == [COMMAND]
     assert all(note in read.text for note in NOTES)
     said = " ".join(NOTES)
     assert all(word in said for word in ("paired t tests", "Holm", "optimistic", "Exact means", "No figure here is a certificate"))

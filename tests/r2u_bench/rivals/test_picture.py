@@ -8,7 +8,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from r2u_bench.rivals.picture import BAND, LOOK, _draw, close_up, draw, place_labels, save_png, unplaced
+from r2u_bench.rivals.picture import BAND, LOOK, _draw, close_up, draw, place_labels, unplaced
 from r2u_bench.rivals.systems.registry import FAMILIES
 from r2u_bench.rivals.tables import label, lines_of, reference_of
 
@@ -123,10 +123,3 @@ def test_the_picture_follows_the_theme_of_the_page_and_is_the_same_every_time(fo
     colours = set(re.findall(r"(?<!, )#[0-9a-f]{6}\b", svg))
     assert not colours & set(THEME)  # each stands only as what to fall back to
     assert all(name.startswith("one-") for name in re.findall(r'\bid="([^"]+)"', svg))
-
-
-def test_the_png_is_written_on_white(found, tmp_path):
-    path = save_png(lines_of(found, "ease"), tmp_path / "ease.png", dpi=40)
-    from matplotlib.image import imread
-
-    assert imread(path)[0, 0, :3].tolist() == [1.0, 1.0, 1.0]
