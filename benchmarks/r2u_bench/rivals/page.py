@@ -193,8 +193,8 @@ def _block(found: BenchmarkResult, model: str, name: str) -> dict[str, Any]:
     if any(line.auc for line in mine):
         caption = (
             f"Up: kept, all requests. Across: imprint AUC, requests of {sizes[-1]:g} %. Bars: one standard deviation over requests "
-            f"and seeds. Shaded: {BAND[0]} to {BAND[1]}. The star is the mean of the retrained references. n = {len(found.preset.seeds)} seeds, "
-            f"{len(found.preset.requests(model))} requests."
+            f"and seeds. Shaded: {BAND[0]} to {BAND[1]}. The star is the mean of the retrained references. "
+            f"n = {len(found.preset.seeds)} seeds, {len(found.preset.requests(model))} requests."
         )
         if lacking := [f"{label(line)} (kept {figures(line.utility, 3)})" for line in unplaced(mine)]:
             caption += f" Without an imprint, so not drawn: {'; '.join(lacking)}."
