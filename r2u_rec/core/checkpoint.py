@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, is_dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 
 
-def fingerprint(training: Any, seed: int, ids: Ids, kind: str = "", n_processes: int = 1) -> str:
+def fingerprint(settings: Mapping[str, object], seed: int, ids: Ids, kind: str = "", n_processes: int = 1) -> str:
     """Returns what a checkpoint is bound to: the loop's settings, the seed, the records, the kind of step, the processes, in one hash."""
-    settings = asdict(training) if is_dataclass(training) and not isinstance(training, type) else training
-    settings = {k: v for k, v in settings.items() if k != "checkpoint_seconds"}
-    return digest((sorted(settings.items()), seed, kind, n_processes), ids)
+    bound = {k: v for k, v in settings.items() if k != "checkpoint_seconds"}
+    return digest((sorted(bound.items()), seed, kind, n_processes), ids)
 
 
 def write_checkpoint(path: Path, mark: str, state: dict[str, Any]) -> None:

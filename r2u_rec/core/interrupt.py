@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def quiet_interrupt() -> Iterator[Callable[[], bool]]:
         return
     hit = False
 
-    def note(signum: int, frame: Any) -> None:
+    def note(signum: int, frame: object) -> None:
         nonlocal hit
         if hit:
             raise KeyboardInterrupt

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 import numpy as np
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from r2u_rec.ids import Ids
 
@@ -22,9 +23,13 @@ class Records(Protocol):
     def drop(self, ids: Ids) -> Self: ...
 
 
-R = TypeVar("R", bound=Records, contravariant=True)
-B = TypeVar("B")
-C = TypeVar("C", contravariant=True)
+R = TypeVar("R", bound=Records, contravariant=True, default=Any)
+B = TypeVar("B", default=Any)
+C = TypeVar("C", contravariant=True, default=Any)
+Rec = TypeVar("Rec", bound=Records, default=Any)
+"""The records of a method, a trainer or a fitted model."""
+Memory = TypeVar("Memory", default=Any)
+"""What a method keeps beside the model."""
 
 
 class Task(Protocol[R, B]):
@@ -49,6 +54,13 @@ class Task(Protocol[R, B]):
     def attach(self, model: nn.Module, records: R) -> None:
         """Rebuilds in place every state of `model` that derives from data, so that it stands on `records` alone."""
         ...
+
+
+class HasLosses(Protocol[R, B]):
+    """The part of a task that evaluates a model which is already there."""
+
+    def batch(self, records: R, ids: Ids, *, rng: np.random.Generator) -> B: ...
+    def losses(self, model: nn.Module, batch: B) -> Tensor: ...
 
 
 @runtime_checkable
@@ -106,15 +118,15 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(Generic[Rec, Memory]):
     """What training leaves behind, and forgetting takes and returns."""
 
     model: nn.Module
-    records: Any
-    memory: Any = None
+    records: Rec
+    memory: Memory = None  # type: ignore[assignment]  # a method that keeps nothing has Memory = None
 
 
-class Method(Protocol):
+class Method(Protocol[Rec, Memory]):
     """One protocol for every system, from retraining to closed forms."""
 
     @property
@@ -122,5 +134,5 @@ class Method(Protocol):
         """True only if forgetting equals training without the records; it may depend on the settings."""
         ...
 
-    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted: ...
-    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted: ...
+    def fit(self, task: Task[Rec], records: Rec, *, seed: int) -> Fitted[Rec, Memory]: ...
+    def forget(self, task: Task[Rec], fitted: Fitted[Rec, Memory], ids: Ids, *, seed: int) -> Fitted[Rec, Memory]: ...

@@ -98,7 +98,7 @@ def kind_of(step: Step) -> str:
     return getattr(step, "__qualname__", type(step).__qualname__)
 
 
-def digest(*parts: Any) -> str:
+def digest(*parts: object) -> str:
     """Returns one hash of arrays (their bytes) and anything else (its repr)."""
     found = hashlib.sha256()
     for part in parts:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from r2u_rec.core.protocols import Regularised
+from r2u_rec.core.protocols import B, Rec, Regularised, Task
 from r2u_rec.ids import Ids
 
 Terms = dict[str, Tensor]
@@ -19,7 +19,7 @@ Terms = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class StepInput:
+class StepInput(Generic[Rec, B]):
     """What `fit_` hands to a step.
 
     Attributes:
@@ -30,8 +30,8 @@ class StepInput:
     """
 
     model: nn.Module
-    task: Any
-    records: Any
+    task: Task[Rec, B]
+    records: Rec
     ids: Ids
     rng: np.random.Generator
     epoch: int
@@ -40,7 +40,7 @@ class StepInput:
     n_steps: int
     device: torch.device
 
-    def batch(self, ids: Ids) -> Any:
+    def batch(self, ids: Ids) -> B:
         """Returns the batch of the records `ids`, on the device."""
         return to_device(self.task.batch(self.records, ids, rng=self.rng), self.device)
 
@@ -64,7 +64,7 @@ class Observes(Protocol):
     def observe(self, value: float) -> None: ...
 
 
-def objective(task: Any, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+def objective(task: Task[Any, B], model: nn.Module, batch: B) -> tuple[Tensor, Tensor]:
     """Returns (n,) losses and (n,) losses plus penalties, from one forward pass."""
     if isinstance(task, Regularised):
         losses, penalties = task.objective(model, batch)
@@ -81,14 +81,19 @@ def member(ids: Ids, of: Ids) -> NDArray[np.bool_]:
     return np.asarray(of[at] == ids)
 
 
-def to_device(batch: Any, device: torch.device) -> Any:
+def to_device(batch: B, device: torch.device) -> B:
     """Returns the batch with every tensor on `device`; tuples, named tuples, lists and dicts are walked."""
+    moved: B = _on_device(batch, device)
+    return moved
+
+
+def _on_device(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, Tensor):
         return batch.to(device)
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(part, device) for part in batch))
+        return type(batch)(*(_on_device(part, device) for part in batch))
     if isinstance(batch, tuple | list):
-        return type(batch)(to_device(part, device) for part in batch)
+        return type(batch)(_on_device(part, device) for part in batch)
     if isinstance(batch, dict):
-        return {key: to_device(part, device) for key, part in batch.items()}
+        return {key: _on_device(part, device) for key, part in batch.items()}
     return batch

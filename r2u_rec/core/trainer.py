@@ -5,35 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Generic, Protocol, runtime_checkable
 
 from torch import nn
 
+from r2u_rec.core.protocols import Rec, Task
 from r2u_rec.core.step import Step
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.training import History, Training, fit_
 
 
-class Trainer(Protocol):
+class Trainer(Protocol[Rec]):
     """Any way to train: a fresh model of the task, fitted to the records, attached to them."""
 
-    def train(self, task: Any, records: Any, *, seed: int) -> nn.Module: ...
+    def train(self, task: Task[Rec], records: Rec, *, seed: int) -> nn.Module: ...
 
 
 @runtime_checkable
-class SupportsWarmStart(Protocol):
+class SupportsWarmStart(Protocol[Rec]):
     """A trainer that can go on from a model it is given, for as many epochs as it is told."""
 
     @property
     def epochs(self) -> int: ...
 
-    def train_on_(self, task: Any, records: Any, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
+    def train_on_(self, task: Task[Rec], records: Rec, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
         """Trains `model` in place from where it stands; optimiser and schedule begin anew, and nothing is attached."""
         ...
 
 
 @dataclass(frozen=True)
-class GradientTrainer:
+class GradientTrainer(Generic[Rec]):
     """Trains by `fit_` with the step that `strategy` makes for the records at hand.
 
     Attributes:
@@ -45,16 +46,16 @@ class GradientTrainer:
     """
 
     training: Training
-    strategy: Callable[[Any], Step] = lambda records: standard
+    strategy: Callable[[Rec], Step] = lambda records: standard
     validate: Callable[[nn.Module], float] | None = None
     checkpoint: Path | None = None
     on_history: Callable[[History], None] | None = None
     progress: bool | None = None
     label: str = "training"
 
-    def train(self, task: Any, records: Any, *, seed: int) -> nn.Module:
+    def train(self, task: Task[Rec], records: Rec, *, seed: int) -> nn.Module:
         """Returns a fresh model fitted to `records`; the same seed gives the same bytes."""
-        model: nn.Module = task.model(records, seed=seed)
+        model = task.model(records, seed=seed)
         self.train_on_(task, records, model, seed=seed)
         task.attach(model, records)
         return model
@@ -64,7 +65,7 @@ class GradientTrainer:
         """Epochs of a whole training."""
         return self.training.epochs
 
-    def train_on_(self, task: Any, records: Any, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
+    def train_on_(self, task: Task[Rec], records: Rec, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
         """Trains `model` in place from where it stands; optimiser and schedule begin anew, and nothing is attached.
 
         Args:

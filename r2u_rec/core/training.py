@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from r2u_rec.core.checkpoint import fingerprint, read_checkpoint, remove_checkpo
 from r2u_rec.core.interrupt import quiet_interrupt
 from r2u_rec.core.parallel import Processes
 from r2u_rec.core.progress import Progress
-from r2u_rec.core.protocols import HasEpochOrder
+from r2u_rec.core.protocols import B, HasEpochOrder, Rec, Task
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.state import LoopState, TrainState, kind_of
 from r2u_rec.core.step import Observes, Step, StepInput
@@ -102,8 +102,8 @@ class History:
 
 def fit_(
     model: nn.Module,
-    task: Any,
-    records: Any,
+    task: Task[Rec, B],
+    records: Rec,
     *,
     training: Training,
     seed: int,
@@ -150,7 +150,7 @@ def fit_(
     average_from = training.epochs - round(training.average_share * training.epochs)
     average = AveragedModel(model) if average_from < training.epochs else None
     run = TrainState(model, _optimizer(model, training), average, step, LoopState())
-    at, mark = run.at, fingerprint(training, seed, records.ids, kind_of(step), processes.size)
+    at, mark = run.at, fingerprint(asdict(training), seed, records.ids, kind_of(step), processes.size)
     if checkpoint is not None and checkpoint.exists():
         run.load_state_dict(read_checkpoint(checkpoint, mark))
     n_steps = math.ceil(len(records) / training.batch_size)
@@ -221,7 +221,7 @@ def fit_(
 
 
 def _step(
-    run: TrainState, task: Any, records: Any, ids: Ids, training: Training, n_steps: int, seed: int, processes: Processes
+    run: TrainState, task: Task[Rec, B], records: Rec, ids: Ids, training: Training, n_steps: int, seed: int, processes: Processes
 ) -> dict[str, float]:
     """Adds the gradients of one step and returns its terms as numbers; DivergenceError when one is not finite in any process."""
     at, device = run.at, torch.device(training.device)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.prepare.bounds import BOUNDS, Bound, bounded
-from r2u_rec.core.protocols import HasChanceLoss
+from r2u_rec.core.protocols import HasChanceLoss, HasLosses, Rec, Task
 from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.step import to_device
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
@@ -73,29 +73,26 @@ class GradientAscent:
         if isinstance(self.target, str) and self.target != "chance":
             raise SettingsError(f"target must be a number of nats, 'chance' or None, got {self.target!r}")
 
-    def check(self, task: Any) -> None:
+    def check(self, task: object) -> None:
         """Raises CapabilityError when target="chance" and the task does not know its chance level."""
-        if self.target == "chance" and not isinstance(task, HasChanceLoss):
-            raise CapabilityError(
-                f"target='chance' needs a task with chance(records), {type(task).__name__} has none: give the target in nats"
-            )
+        if self.target == "chance":
+            _with_chance(task)
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> None:
         """Keeps nothing."""
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, memory: None, *, seed: int) -> None:
         """Ascends in place, in eval mode; raises DivergenceError when the loss is not finite."""
         self.climb_(task, model, forget, seed=seed)
 
-    def climb_(self, task: Any, model: nn.Module, forget: Any, *, seed: int, beside: Beside | None = None) -> None:
+    def climb_(self, task: HasLosses[Rec], model: nn.Module, forget: Rec, *, seed: int, beside: Beside | None = None) -> None:
         """The loop itself; `beside` adds a term to each step."""
         moved = {n: p for n, p in model.named_parameters() if p.requires_grad and self._moves(n)}
         if not moved:
             names = [n for n, p in model.named_parameters() if p.requires_grad]
             raise SettingsError(f"tables={list(self.tables or ())} matches no trainable parameter: name some of {names}")
         optimizer = RowwiseAdam(moved.values(), lr=self.lr) if self.optimizer == "adam" else torch.optim.SGD(moved.values(), lr=self.lr)
-        self.check(task)
-        target = float(task.chance(forget)) if self.target == "chance" else self.target
+        target = stopping_level(task, forget, self.target)
         model.eval()
         device = next(iter(moved.values())).device
         for done in range(self.steps):
@@ -103,7 +100,7 @@ class GradientAscent:
             ids = forget.ids
             if self.batch_size is not None and self.batch_size < len(ids):
                 ids = rng.choice(ids, size=self.batch_size, replace=False)
-            losses: Tensor = task.losses(model, to_device(task.batch(forget, ids, rng=rng), device))
+            losses = task.losses(model, to_device(task.batch(forget, ids, rng=rng), device))
             mean = float(losses.detach().mean())
             if not torch.isfinite(losses).all():
                 raise DivergenceError(
@@ -133,3 +130,18 @@ class GradientAscent:
 
     def _moves(self, name: str) -> bool:
         return self.tables is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.tables)
+
+
+def stopping_level(task: object, forget: Rec, target: float | Literal["chance"] | None) -> float | None:
+    """Returns the mean forget loss in nats at which an ascent stops; None for never.
+
+    Raises:
+        CapabilityError: target="chance" and the task does not know its chance level.
+    """
+    return float(_with_chance(task).chance(forget)) if isinstance(target, str) else target
+
+
+def _with_chance(task: object) -> HasChanceLoss:
+    if not isinstance(task, HasChanceLoss):
+        raise CapabilityError(f"target='chance' needs a task with chance(records), {type(task).__name__} has none: give the target in nats")
+    return task

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from r2u_rec.core.protocols import HasLosses, Rec
 from r2u_rec.core.step import to_device
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.ids import Ids, as_ids, positions_of
 from r2u_rec.rng import stream
 
 
-def mean_loss(task: Any, model: nn.Module, records: Any, ids: Ids, *, seed: int, batch_size: int = 65_536) -> float:
+def mean_loss(task: HasLosses[Rec], model: nn.Module, records: Rec, ids: Ids, *, seed: int, batch_size: int = 65_536) -> float:
     """Returns the mean loss in nats of `model` on the records `ids`, without any penalty, in eval mode.
 
     On reserved records that were never trained on it is the level that those to forget would have, had they never been

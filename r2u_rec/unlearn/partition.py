@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from r2u_rec.core.protocols import R, Rec, Records
 from r2u_rec.errors import SettingsError
 from r2u_rec.rng import stream
 
 
-class Partition(Protocol):
+class Partition(Protocol[R]):
     """A rule that deals records to parts.
 
     It is called as (records, n_parts, rng) and returns (n,) integers in 0..n_parts-1, one a record, in the order of `records.ids`.
@@ -24,7 +25,7 @@ class Partition(Protocol):
         """False only if the part of a record stays what it is whatever other records there are."""
         ...
 
-    def __call__(self, records: Any, n_parts: int, rng: np.random.Generator) -> NDArray[np.integer[Any]]: ...
+    def __call__(self, records: R, n_parts: int, rng: np.random.Generator) -> NDArray[np.integer[Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ByRecord:
 
     depends_on_data: ClassVar[bool] = False
 
-    def __call__(self, records: Any, n_parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def __call__(self, records: Records, n_parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
         return hashed(records.ids, n_parts, rng)
 
 
@@ -46,12 +47,12 @@ def hashed(numbers: NDArray[Any], n_parts: int, rng: np.random.Generator) -> NDA
     return (mixed % np.uint64(n_parts)).astype(np.int64)
 
 
-def depends_on_data(partition: Any) -> bool:
+def depends_on_data(partition: Partition) -> bool:
     """Returns what the rule says of itself; True when it says nothing."""
     return bool(getattr(partition, "depends_on_data", True))
 
 
-def dealt(partition: Any, records: Any, n_parts: int, *, seed: int, stream_of: tuple[int | str, ...]) -> NDArray[np.int32]:
+def dealt(partition: Partition[Rec], records: Rec, n_parts: int, *, seed: int, stream_of: tuple[int | str, ...]) -> NDArray[np.int32]:
     """Returns (n,) the parts of `records` by the rule, checked.
 
     A rule that says that it does not depend on data is asked again about every second record alone, and must answer the same.

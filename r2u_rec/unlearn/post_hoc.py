@@ -5,23 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Generic, Protocol, runtime_checkable
 
 from torch import nn
 
-from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.protocols import Fitted, Memory, Rec, Task
 from r2u_rec.core.trainer import Trainer
 from r2u_rec.ids import Ids, as_ids
 
 
-class Unlearner(Protocol):
+class Unlearner(Protocol[Rec, Memory]):
     """Edits a trained model so that it forgets; never reads the records that stay."""
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> Any:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> Memory:
         """Returns what must be kept from the end of training (None for nothing); the only time all records are read."""
         ...
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> Any:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, memory: Memory, *, seed: int) -> Memory:
         """Edits `model` in place to forget the records `forget`; returns the memory without them, and leaves the old one as it is."""
         ...
 
@@ -30,28 +30,28 @@ class Unlearner(Protocol):
 class Checks(Protocol):
     """An unlearner that needs something of the task, and says so before hours of training."""
 
-    def check(self, task: Any) -> None: ...
+    def check(self, task: Task) -> None: ...
 
 
 @dataclass(frozen=True)
-class PostHoc:
+class PostHoc(Generic[Rec, Memory]):
     """Trains with `trainer`, forgets with `unlearner`. Approximate: what remains is said by the unlearner.
 
     The records that stay are handed to `attach` alone, which rebuilds graphs and empties rows; the edit never sees them.
     """
 
-    trainer: Trainer
-    unlearner: Unlearner
+    trainer: Trainer[Rec]
+    unlearner: Unlearner[Rec, Memory]
     exact: ClassVar[bool] = False
 
-    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
+    def fit(self, task: Task[Rec], records: Rec, *, seed: int) -> Fitted[Rec, Memory]:
         """Returns a model trained on `records`, and what the unlearner keeps; CapabilityError when the task lacks what it needs."""
         if isinstance(self.unlearner, Checks):
             self.unlearner.check(task)
         model = self.trainer.train(task, records, seed=seed)
         return Fitted(model, records, self.unlearner.remember(task, model, records, seed=seed))
 
-    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
+    def forget(self, task: Task[Rec], fitted: Fitted[Rec, Memory], ids: Ids, *, seed: int) -> Fitted[Rec, Memory]:
         """Returns an edited copy of the model, attached to what remains; the old `fitted` is not touched.
 
         Raises:
@@ -62,7 +62,9 @@ class PostHoc:
         )
 
 
-def edited_copy(task: Any, fitted: Fitted, ids: Ids, edit_: Callable[[nn.Module, Any, Any], Any]) -> Fitted:
+def edited_copy(
+    task: Task[Rec], fitted: Fitted[Rec, Memory], ids: Ids, edit_: Callable[[nn.Module, Rec, Rec], Memory]
+) -> Fitted[Rec, Memory]:
     """Returns what is fitted without the records `ids`: a copy of the model, edited, then attached to what remains.
 
     Args:

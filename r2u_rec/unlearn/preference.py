@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Generic, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from r2u_rec.core.protocols import B, HasLosses, Rec, Task
 from r2u_rec.errors import DivergenceError, SettingsError
-from r2u_rec.unlearn.gradient_ascent import Beside, GradientAscent, Stop
+from r2u_rec.ids import Ids
+from r2u_rec.unlearn.gradient_ascent import Beside, GradientAscent, Stop, stopping_level
 
 
 def preference_loss(losses: Tensor, reference: Tensor, beta: float) -> Tensor:
@@ -50,21 +53,20 @@ class NegativePreference:
             raise SettingsError(f"beta must be > 0, got {self.beta}: for its limit at 0 use GradientAscent")
         replace(self._ascent(self.stop), target=self.target)  # refuses what is out of range
 
-    def check(self, task: Any) -> None:
+    def check(self, task: object) -> None:
         """Raises CapabilityError when target="chance" and the task does not know its chance level."""
         GradientAscent(steps=1, lr=1.0, target=self.target).check(task)
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> None:
         """Keeps nothing."""
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, memory: None, *, seed: int) -> None:
         """Edits in place, in eval mode; raises DivergenceError when a loss is not finite."""
         self.climb_(task, model, forget, seed=seed)
 
-    def climb_(self, task: Any, model: nn.Module, forget: Any, *, seed: int, beside: Beside | None = None) -> None:
+    def climb_(self, task: HasLosses[Rec], model: nn.Module, forget: Rec, *, seed: int, beside: Beside | None = None) -> None:
         """The loop itself; `beside` adds a term to each step."""
-        self.check(task)
-        target = float(task.chance(forget)) if self.target == "chance" else self.target
+        target = stopping_level(task, forget, self.target)
         preferred = _Preferred(task, copy.deepcopy(model).eval().requires_grad_(False), self.beta)
 
         def stop(model: nn.Module, done: int, _: float) -> bool:
@@ -86,18 +88,18 @@ class NegativePreference:
         )
 
 
-class _Preferred:
+class _Preferred(Generic[Rec, B]):
     """The task seen through a frozen reference: its losses are what an ascent must climb."""
 
-    def __init__(self, task: Any, reference: nn.Module, beta: float) -> None:
+    def __init__(self, task: HasLosses[Rec, B], reference: nn.Module, beta: float) -> None:
         self.task, self.reference, self.beta = task, reference, beta
         self.mean = 0.0  # of the task's own losses in the last batch
 
-    def batch(self, records: Any, ids: Any, *, rng: Any) -> Any:
+    def batch(self, records: Rec, ids: Ids, *, rng: np.random.Generator) -> B:
         return self.task.batch(records, ids, rng=rng)
 
-    def losses(self, model: nn.Module, batch: Any) -> Tensor:
-        losses: Tensor = self.task.losses(model, batch)
+    def losses(self, model: nn.Module, batch: B) -> Tensor:
+        losses = self.task.losses(model, batch)
         self.mean = float(losses.detach().mean())
         if not torch.isfinite(losses).all():
             raise DivergenceError(f"the forget loss is {self.mean} under negative preference optimisation: lower lr, or raise beta")

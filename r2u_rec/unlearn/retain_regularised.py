@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import Rec, Task
 from r2u_rec.core.step import objective, to_device
 from r2u_rec.errors import SettingsError
 from r2u_rec.rng import stream
@@ -49,14 +49,14 @@ class RetainRegularised:
         if self.batch_size is not None and self.batch_size < 1:
             raise SettingsError(f"batch_size must be >= 1 or None, got {self.batch_size}")
 
-    def check(self, task: Any) -> None:
+    def check(self, task: object) -> None:
         """Raises CapabilityError when the ascent needs of the task what it lacks."""
         self.ascent.check(task)
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> None:
         """Keeps nothing."""
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> None:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: None, *, seed: int) -> None:
         """Edits in place, in eval mode; raises DivergenceError when a loss is not finite."""
         if len(left) == 0:
             self.ascent.climb_(task, model, forget, seed=seed)

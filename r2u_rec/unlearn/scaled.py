@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import Memory, Rec, Task
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.unlearn.curvature.block_newton import Calibrate
@@ -18,11 +19,11 @@ from r2u_rec.unlearn.tuned import Tuner
 
 
 @dataclass(frozen=True)
-class ScaledMemory:
+class ScaledMemory(Generic[Memory]):
     """The length, and what the edit itself keeps."""
 
     length: float
-    inner: Any
+    inner: Memory
 
     @property
     def nbytes(self) -> int:
@@ -31,7 +32,7 @@ class ScaledMemory:
 
 
 @dataclass(frozen=True)
-class Scaled:
+class Scaled(Generic[Memory]):
     """Carries out `unlearner` and goes `length` times as far: theta + length (theta_edited - theta), parameter by parameter.
 
     A rule for the length, such as canaries, then serves every operator alike, and rivals are compared at the length that suits each.
@@ -42,19 +43,19 @@ class Scaled:
         length: a number >= 0, or a rule that sets it once at the end of training.
     """
 
-    unlearner: Unlearner
+    unlearner: Unlearner[Any, Memory]
     length: float | Calibrate = 1.0
 
     def __post_init__(self) -> None:
         if not callable(self.length) and not self.length >= 0:
             raise SettingsError(f"length must be >= 0, got {self.length}")
 
-    def check(self, task: Any) -> None:
+    def check(self, task: Task) -> None:
         """Asks the edit whether the task offers what it needs."""
         if isinstance(self.unlearner, Checks):
             self.unlearner.check(task)
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> ScaledMemory:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> ScaledMemory[Memory]:
         """Returns the length that the rule finds, and what the edit keeps."""
         inner = self.unlearner.remember(task, model, records, seed=seed)
 
@@ -65,7 +66,7 @@ class Scaled:
 
         return ScaledMemory(length_of(self.length, task, model, records, edited), inner)
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: ScaledMemory, *, seed: int) -> ScaledMemory:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, memory: ScaledMemory[Memory], *, seed: int) -> ScaledMemory[Memory]:
         """Edits in place; returns the length and the memory without the records."""
         start = values_of(model)
         inner = self.unlearner.edit_(task, model, forget, memory.inner, seed=seed)
@@ -74,7 +75,7 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class ScaledTuner:
+class ScaledTuner(Generic[Memory]):
     """As `Scaled`, for an edit that reads what remains too (`unlearn.tuned`).
 
     Attributes:
@@ -82,19 +83,19 @@ class ScaledTuner:
         length: a number >= 0, or a rule that sets it once at the end of training.
     """
 
-    tuner: Tuner
+    tuner: Tuner[Any, Memory]
     length: float | Calibrate = 1.0
 
     def __post_init__(self) -> None:
         if not callable(self.length) and not self.length >= 0:
             raise SettingsError(f"length must be >= 0, got {self.length}")
 
-    def check(self, task: Any) -> None:
+    def check(self, task: Task) -> None:
         """Asks the edit whether the task offers what it needs."""
         if isinstance(self.tuner, Checks):
             self.tuner.check(task)
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> ScaledMemory:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> ScaledMemory[Memory]:
         """Returns the length that the rule finds, and what the edit keeps."""
         inner = self.tuner.remember(task, model, records, seed=seed)
 
@@ -106,7 +107,9 @@ class ScaledTuner:
 
         return ScaledMemory(length_of(self.length, task, model, records, edited), inner)
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: ScaledMemory, *, seed: int) -> ScaledMemory:
+    def edit_(
+        self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: ScaledMemory[Memory], *, seed: int
+    ) -> ScaledMemory[Memory]:
         """Edits in place; returns the length and the memory without the records."""
         start = values_of(model)
         inner = self.tuner.edit_(task, model, forget, left, memory.inner, seed=seed)
@@ -114,7 +117,7 @@ class ScaledTuner:
         return ScaledMemory(memory.length, inner)
 
 
-def length_of(length: float | Calibrate, task: Any, model: nn.Module, records: Any, edited: Callable[[Ids], nn.Module]) -> float:
+def length_of(length: float | Calibrate, task: Task[Rec], model: nn.Module, records: Rec, edited: Callable[[Ids], nn.Module]) -> float:
     """Returns the number, or what the rule makes of copies edited to other lengths; `edited` returns a copy at length 1."""
     if not callable(length):
         return float(length)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Generic, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.protocols import Fitted, Rec, Task
 from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids, positions_of
@@ -19,14 +19,14 @@ from r2u_rec.unlearn.partition import Partition, dealt, depends_on_data
 from r2u_rec.unlearn.slices import State, epochs_of, train_slices
 
 
-class Aggregate(Protocol):
+class Aggregate(Protocol[Rec]):
     """Makes the model that is served from those of the shards.
 
     Called after every training with all that it may read: `parts` are the records of each shard now, empty ones included. It must leave
     `models` as they are, for the next `Fitted` shares those that a request does not touch; what it learns it learns anew each time.
     """
 
-    def __call__(self, task: Any, models: Sequence[nn.Module], parts: Sequence[Any], *, seed: int) -> nn.Module: ...
+    def __call__(self, task: Task[Rec], models: Sequence[nn.Module], parts: Sequence[Rec], *, seed: int) -> nn.Module: ...
 
 
 @runtime_checkable
@@ -61,7 +61,7 @@ class ShardedMemory:
 
 
 @dataclass(frozen=True)
-class Sharded:
+class Sharded(Generic[Rec]):
     """Trains a model on each shard of the records, slice after slice; erasing goes back to before the first slice that it touches.
 
     A shard is trained on its slice 1, then on slices 1 and 2, and so on, with a checkpoint after each; the optimiser begins anew
@@ -72,7 +72,7 @@ class Sharded:
     the seed of the fit. With a partition learned from data it is approximate: where the others belong was decided with the forgotten.
 
     Attributes:
-        inner: how each shard is trained; more than one slice needs one that goes on from a model (`core.trainer.GoesOn`).
+        inner: how each shard is trained; more than one slice needs one that goes on from a model (`core.trainer.SupportsWarmStart`).
         partition: deals records to shards; aggregate: makes the served model of theirs.
         shards, slices: >= 1. Memory holds shards x slices models; slices=1 keeps one a shard.
         slicing: deals the records of a shard to its slices; None uses `partition` with other randomness.
@@ -87,13 +87,13 @@ class Sharded:
 
     reads_retained: ClassVar[bool] = True
 
-    inner: Trainer
-    partition: Partition
-    aggregate: Aggregate
+    inner: Trainer[Rec]
+    partition: Partition[Rec]
+    aggregate: Aggregate[Rec]
     shards: int = 4
     slices: int = 1
-    slicing: Partition | None = None
-    task_of_shard: Callable[[Any], Any] | None = None
+    slicing: Partition[Rec] | None = None
+    task_of_shard: Callable[[Task[Rec]], Task[Rec]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("shards", "slices"):
@@ -112,7 +112,7 @@ class Sharded:
             (self.shards > 1 and depends_on_data(self.partition)) or (self.slices > 1 and depends_on_data(self.slicing or self.partition))
         )
 
-    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
+    def fit(self, task: Task[Rec], records: Rec, *, seed: int) -> Fitted[Rec, ShardedMemory]:
         """Returns the served model of all shards on `records`; SettingsError when a partition is no partition, or denies what it is."""
         if len(records) == 0:
             raise SettingsError("there are 0 records to train on: check the filter or the split")
@@ -125,7 +125,7 @@ class Sharded:
         untrained = ShardedMemory(seed, shard_of, slice_of, (nn.Identity(),) * self.shards, ((),) * self.shards)
         return self._trained(task, records, untrained, np.zeros(self.shards, dtype=np.int64))
 
-    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
+    def forget(self, task: Task[Rec], fitted: Fitted[Rec, ShardedMemory], ids: Ids, *, seed: int) -> Fitted[Rec, ShardedMemory]:
         """Returns the system without the records `ids`; the old `fitted` is not touched, and shares what the request does not touch.
 
         Raises:
@@ -141,7 +141,7 @@ class Sharded:
         left = replace(memory, shard_of=np.delete(memory.shard_of, at), slice_of=np.delete(memory.slice_of, at))
         return self._trained(task, fitted.records.drop(ids), left, self._first_touched(memory, at))
 
-    def touched_share(self, fitted: Fitted, ids: Ids) -> float:
+    def touched_share(self, fitted: Fitted[Rec, ShardedMemory], ids: Ids) -> float:
         """Returns the share in [0, 1) of all trained records (record x epoch) that forgetting `ids` would train on again; trains nothing.
 
         Epochs that early stopping would spare are counted. UnknownRecordError for ids that are not there.
@@ -161,7 +161,7 @@ class Sharded:
         np.minimum.at(first, memory.shard_of[at], memory.slice_of[at])
         return first
 
-    def _trained(self, task: Any, records: Any, memory: ShardedMemory, first: NDArray[np.int64]) -> Fitted:
+    def _trained(self, task: Task[Rec], records: Rec, memory: ShardedMemory, first: NDArray[np.int64]) -> Fitted[Rec, ShardedMemory]:
         """Returns the system on `records`, in which each shard is trained from its slice `first` on."""
         models, checkpoints = list(memory.models), list(memory.checkpoints)
         parts = [records.keep(records.ids[memory.shard_of == shard]) for shard in range(self.shards)]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import Rec, Task
 from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import SettingsError
 from r2u_rec.rng import stream
@@ -39,9 +40,9 @@ def epochs_of(trainer: Trainer, slices: int) -> tuple[int, ...]:
 
 
 def train_slices(
-    trainer: Trainer,
-    task: Any,
-    records: Any,
+    trainer: Trainer[Rec],
+    task: Task[Rec],
+    records: Rec,
     slice_of: NDArray[np.integer[Any]],
     kept: tuple[State, ...],
     *,
@@ -65,7 +66,7 @@ def train_slices(
     for at in range(len(kept), slices):
         so_far = records.keep(records.ids[slice_of <= at])
         if isinstance(trainer, SupportsWarmStart) or len(so_far) == 0:
-            model: nn.Module = task.model(so_far, seed=fresh)
+            model = task.model(so_far, seed=fresh)
             if at > 0:
                 model.load_state_dict(states[at - 1])
             if isinstance(trainer, SupportsWarmStart) and len(so_far) > 0:

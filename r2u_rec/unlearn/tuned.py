@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Generic, Protocol
 
 from torch import nn
 
-from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.protocols import Fitted, Memory, Rec, Task
 from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import CapabilityError
 from r2u_rec.ids import Ids
 from r2u_rec.unlearn.post_hoc import Checks, edited_copy
 
 
-class Tuner(Protocol):
+class Tuner(Protocol[Rec, Memory]):
     """Edits a trained model so that it forgets, with the records that stay at hand."""
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> Any:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> Memory:
         """Returns what must be kept from the end of training; None for nothing."""
         ...
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> Any:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: Memory, *, seed: int) -> Memory:
         """Edits `model` in place to forget the records `forget` while `left` stay; returns the memory without the former.
 
         The model comes standing on both, as it was trained; it is attached to `left` afterwards.
@@ -30,25 +30,25 @@ class Tuner(Protocol):
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Generic[Rec, Memory]):
     """Trains with `trainer`, forgets with `tuner`. Approximate: what remains is said by the tuner.
 
     Beside `PostHoc`, whose edits never see the records that stay: here they are read, and must still be had, at each request.
     """
 
-    trainer: Trainer
-    tuner: Tuner
+    trainer: Trainer[Rec]
+    tuner: Tuner[Rec, Memory]
     exact: ClassVar[bool] = False
     reads_retained: ClassVar[bool] = True
 
-    def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
+    def fit(self, task: Task[Rec], records: Rec, *, seed: int) -> Fitted[Rec, Memory]:
         """Returns a model trained on `records`, and what the tuner keeps; CapabilityError when the task lacks what it needs."""
         if isinstance(self.tuner, Checks):
             self.tuner.check(task)
         model = self.trainer.train(task, records, seed=seed)
         return Fitted(model, records, self.tuner.remember(task, model, records, seed=seed))
 
-    def forget(self, task: Any, fitted: Fitted, ids: Ids, *, seed: int) -> Fitted:
+    def forget(self, task: Task[Rec], fitted: Fitted[Rec, Memory], ids: Ids, *, seed: int) -> Fitted[Rec, Memory]:
         """Returns an edited copy of the model, attached to what remains; the old `fitted` is not touched.
 
         Raises:
@@ -84,10 +84,10 @@ class FineTune:
                 "a GradientTrainer"
             )
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> None:
         """Keeps nothing."""
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> None:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: None, *, seed: int) -> None:
         """Trains on `left` from where the model stands; nothing to do when none is left."""
         task.attach(model, left)
         if len(left):

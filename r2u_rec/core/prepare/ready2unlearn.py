@@ -19,7 +19,7 @@ from r2u_rec.core.prepare.bounds import bound_is_inactive, bounded
 from r2u_rec.core.prepare.direction import displaced_names, shaped
 from r2u_rec.core.prepare.displaced import displaced
 from r2u_rec.core.prepare.preparation import Preparation
-from r2u_rec.core.protocols import Concatenates, HasChanceLoss, SharesWork, Split
+from r2u_rec.core.protocols import B, Concatenates, HasChanceLoss, SharesWork, Split, Task
 from r2u_rec.core.state import digest
 from r2u_rec.core.step import StepInput, Terms, member, objective
 from r2u_rec.core.strategies import standard
@@ -200,7 +200,7 @@ def second_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pr
     hat = {**theta, **{n: theta[n] + alpha * d for n, d in shaped(gradient, p.geometry, s.rng).items()}}
     buffers = {n: b.clone() for n, b in whole.named_buffers()}
 
-    def at_hat(batch: Any) -> tuple[Tensor, Tensor]:
+    def at_hat(batch: object) -> tuple[Tensor, Tensor]:
         result: tuple[Tensor, Tensor] = functional_call(whole, (hat, buffers), (batch,))
         return result
 
@@ -219,15 +219,15 @@ def second_order(s: StepInput, samples: Samples, w: Weights, alpha: float, p: Pr
 class _Objective(nn.Module):
     """The task's objective as a module, so that `functional_call` can evaluate it at any parameters."""
 
-    def __init__(self, task: Any, model: nn.Module) -> None:
+    def __init__(self, task: Task, model: nn.Module) -> None:
         super().__init__()
         self.task, self.model = task, model
 
-    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: object) -> tuple[Tensor, Tensor]:
         return objective(self.task, self.model, batch)
 
 
-def _forward(task: Any, model: nn.Module, parts: list[tuple[Any, int]]) -> list[tuple[Tensor, Tensor]]:
+def _forward(task: Task[Any, B], model: nn.Module, parts: list[tuple[B, int]]) -> list[tuple[Tensor, Tensor]]:
     """Returns losses and values of each batch, from one pass over them all where the task can join batches."""
     if not isinstance(task, Concatenates):
         return [objective(task, model, batch) for batch, _ in parts]

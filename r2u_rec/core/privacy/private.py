@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
 from r2u_rec.core.parallel import Processes
+from r2u_rec.core.protocols import Task
 from r2u_rec.core.step import Step, StepInput, Terms, objective
 from r2u_rec.errors import CapabilityError, SettingsError
 
@@ -120,7 +121,7 @@ def _vectorised(s: StepInput) -> tuple[Gradients, Tensor]:
     moved = {"model." + name: p.detach() for name, p in s.model.named_parameters() if p.requires_grad}
     loss = _Objective(s.task, s.model)
 
-    def one(parameters: Gradients, batch: Any) -> Tensor:
+    def one(parameters: Gradients, batch: object) -> Tensor:
         found: Tensor = functional_call(loss, parameters, (batch,))
         return found
 
@@ -141,7 +142,7 @@ def _vectorised(s: StepInput) -> tuple[Gradients, Tensor]:
     return {name.removeprefix("model."): g for name, g in gradients.items()}, values.detach()
 
 
-def _rows(part: Any, n: int) -> tuple[Tensor, int | None]:
+def _rows(part: object, n: int) -> tuple[Tensor, int | None]:
     """Returns a part of a batch of n records as n batches of one record, and the dimension that counts them.
 
     A flag that all records share is handed over once, with None: vmap lets a task branch on it.
@@ -168,11 +169,11 @@ def _one_by_one(s: StepInput) -> tuple[Gradients, Tensor]:
 class _Objective(nn.Module):
     """The objective of a batch of one record as a module, so that functional_call can exchange the parameters below it."""
 
-    def __init__(self, task: Any, model: nn.Module) -> None:
+    def __init__(self, task: Task, model: nn.Module) -> None:
         super().__init__()
         self.task, self.model = task, model
 
-    def forward(self, batch: Any) -> Tensor:
+    def forward(self, batch: object) -> Tensor:
         values = objective(self.task, self.model, batch)[1]
         if values.numel() != 1:
             raise CapabilityError(f"{type(self.task).__name__} gives {values.numel()} losses for one record: private training needs one")

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import Rec, Task
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.rng import stream
@@ -21,7 +22,7 @@ INTERACTIONS_AT_ONCE = 262_144
 """Contacts gathered in one piece: what bounds the memory of a large request, and of the end of training."""
 
 Erase = Callable[[Ids, float], nn.Module]
-Calibrate = Callable[[Any, nn.Module, Any, Erase], float]
+Calibrate = Callable[[Task, nn.Module, Any, Erase], float]
 """(task, model, records, erase) -> length, where erase(ids, length) returns a copy of the model edited that far."""
 
 
@@ -78,15 +79,11 @@ class BlockNewton:
             if not share >= 0:
                 raise SettingsError(f"shares must be >= 0, got {share} for {pattern!r}")
 
-    def check(self, task: Any) -> None:
+    def check(self, task: object) -> None:
         """Raises CapabilityError when the task cannot say how records meet rows."""
-        if not isinstance(task, SupportsRowInteractions):
-            raise CapabilityError(
-                f"block Newton needs a task with row_interactions(model, records, ...), {type(task).__name__} has none: use gradient "
-                "ascent or retrain"
-            )
+        _with_row_interactions(task)
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> NewtonMemory:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> NewtonMemory:
         """Returns the blocks of `model` on `records`, and the length that the rule finds.
 
         Raises:
@@ -118,14 +115,16 @@ class BlockNewton:
 
         return replace(memory, length=float(self.length(task, model, records, erase)))
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: NewtonMemory, *, seed: int) -> NewtonMemory:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, memory: NewtonMemory, *, seed: int) -> NewtonMemory:
         """Moves the rows that the request meets, in place; returns the down-dated memory."""
         model.eval()
         left, step = self._step(task, model, forget, memory, seed=seed)
         _move_(model, step, memory.length)
         return left
 
-    def _step(self, task: Any, model: nn.Module, forget: Any, memory: NewtonMemory, *, seed: int) -> tuple[NewtonMemory, dict[str, Tensor]]:
+    def _step(
+        self, task: Task[Rec], model: nn.Module, forget: Rec, memory: NewtonMemory, *, seed: int
+    ) -> tuple[NewtonMemory, dict[str, Tensor]]:
         parameters = dict(model.named_parameters())
         kept = {t.table: t for t in memory.tables}
         gradients: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in kept}
@@ -152,19 +151,28 @@ class BlockNewton:
         return next((share for pattern, share in self.shares.items() if fnmatch.fnmatchcase(table, pattern)), 1.0)
 
     def _row_interactions(
-        self, task: Any, model: nn.Module, records: Any, *, n_draws: int, seed: int
+        self, task: Task[Rec], model: nn.Module, records: Rec, *, n_draws: int, seed: int
     ) -> Iterator[tuple[Ids, list[RowInteractions]]]:
         """Yields ids and row interactions of the records in blocks of bounded size, in the order of their ids."""
-        self.check(task)
+        supporting = _with_row_interactions(task)
         size = max(1, INTERACTIONS_AT_ONCE // n_draws)
         for at in range(0, len(records.ids), size):
             ids = records.ids[at : at + size]
             with torch.no_grad():
-                found = task.row_interactions(model, records, ids, n_draws=n_draws, rng=stream(seed, "contacts", at))
+                found = supporting.row_interactions(model, records, ids, n_draws=n_draws, rng=stream(seed, "contacts", at))
             chosen = [c for c in found if self.tables is None or any(fnmatch.fnmatchcase(c.table, p) for p in self.tables)]
             if not chosen:
                 raise SettingsError(f"tables={list(self.tables or ())} matches none of {[c.table for c in found]}")
             yield ids, chosen
+
+
+def _with_row_interactions(task: object) -> SupportsRowInteractions:
+    if not isinstance(task, SupportsRowInteractions):
+        raise CapabilityError(
+            f"block Newton needs a task with row_interactions(model, records, ...), {type(task).__name__} has none: use gradient "
+            "ascent or retrain"
+        )
+    return task
 
 
 def _move_(model: nn.Module, step: dict[str, Tensor], length: float) -> None:

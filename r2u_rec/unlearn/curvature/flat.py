@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import B, Rec, Task
 from r2u_rec.core.step import objective, to_device
 from r2u_rec.errors import SettingsError
 from r2u_rec.rng import stream
 
 
-def dense_twin(task: Any, model: nn.Module, records: Any = None) -> nn.Module:
+def dense_twin(task: Task[Rec], model: nn.Module, records: Rec | None = None) -> nn.Module:
     """Returns a copy in eval mode with the same parameter values that gives dense gradients, which second derivatives need.
 
     Embeddings with `sparse=True` differentiate once only; in the copy the flag is down, whatever the model.
@@ -97,7 +98,7 @@ class FlatParameters:
                 p.index_add_(0, self.rows[name], part.to(p))
 
 
-def batches(task: Any, records: Any, size: int, *, n_draws: int, seed: int, name: str, device: torch.device) -> Iterator[Any]:
+def batches(task: Task[Rec, B], records: Rec, size: int, *, n_draws: int, seed: int, name: str, device: torch.device) -> Iterator[B]:
     """Yields batches of at most `size` records, all of them `n_draws` times; the same seed and name give the same draws."""
     for draw in range(n_draws):
         for at in range(0, len(records.ids), size):
@@ -106,7 +107,12 @@ def batches(task: Any, records: Any, size: int, *, n_draws: int, seed: int, name
 
 
 def summed_gradient(
-    task: Any, model: nn.Module, moving: FlatParameters, found: Iterator[Any], share: float = 1.0, losses: Any = None
+    task: Task[Any, B],
+    model: nn.Module,
+    moving: FlatParameters,
+    found: Iterator[B],
+    share: float = 1.0,
+    losses: Callable[[nn.Module, B], Tensor] | None = None,
 ) -> Tensor:
     """Returns (m,) the gradient of the summed objective over the batches `found`, times `share`.
 
@@ -120,13 +126,13 @@ def summed_gradient(
     return total
 
 
-class HessianProduct:
+class HessianProduct(Generic[B]):
     """v -> H v (m,), H the Hessian of the summed objective over batches that are drawn once, so that it is one symmetric matrix.
 
     By two backward passes. A single batch keeps the graph of its gradient, several are differentiated anew at each product.
     """
 
-    def __init__(self, task: Any, model: nn.Module, moving: FlatParameters, found: Sequence[Any]) -> None:
+    def __init__(self, task: Task[Any, B], model: nn.Module, moving: FlatParameters, found: Sequence[B]) -> None:
         self.task, self.model, self.moving, self.found = task, model, moving, found
         self._kept = self._gradients(found[0]) if len(found) == 1 else None
 
@@ -144,6 +150,6 @@ class HessianProduct:
                 total += self.moving.flat(second)
         return total
 
-    def _gradients(self, batch: Any) -> tuple[Tensor | None, ...]:
+    def _gradients(self, batch: B) -> tuple[Tensor | None, ...]:
         value = objective(self.task, self.model, batch)[1].sum()
         return torch.autograd.grad(value, self.moving.of(self.model), create_graph=True, allow_unused=True)

@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import B, Rec, Task
 from r2u_rec.core.step import objective
 from r2u_rec.errors import SettingsError
 from r2u_rec.unlearn.curvature.flat import FlatParameters, HessianProduct, batches, dense_twin, summed_gradient
 from r2u_rec.unlearn.curvature.solvers import ConjugateGradient, Solver
 
-Rows = Callable[[Any, nn.Module, Any, Any], Mapping[str, Tensor]]
+Rows = Callable[[Task, nn.Module, Any, Any], Mapping[str, Tensor]]
 """(task, model, forget, left) -> rows that may move, by parameter name."""
-Replaced = Callable[[Any, nn.Module, Any, Any], Tensor]
+Replaced = Callable[[Task, nn.Module, Any, Any], Tensor]
 """(task, model, batch of the request, left) -> (n,) losses under the labels that the records that stay suggest."""
 
 
@@ -80,10 +81,10 @@ class Influence:
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be >= 1, got {getattr(self, name)}")
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> None:
         """Keeps nothing."""
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: Any, *, seed: int) -> None:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: None, *, seed: int) -> None:
         """Moves the model in place; DivergenceError when the solver does not reach its tolerance. Nothing to do when none is left."""
         if len(left) == 0:
             return
@@ -97,10 +98,12 @@ class Influence:
         step = self.solver.solve(self._hessian(task, whole, after, moving, forget, left, seed), right, self.damping)
         moving.add_(model, self.length * step)
 
-    def _right(self, task: Any, whole: nn.Module, after: nn.Module, moving: FlatParameters, forget: Any, left: Any, seed: int) -> Tensor:
+    def _right(
+        self, task: Task[Rec, B], whole: nn.Module, after: nn.Module, moving: FlatParameters, forget: Rec, left: Rec, seed: int
+    ) -> Tensor:
         """Returns (m,) g: minus the gradient of the objective that remains, as far as it is known not to be 0."""
 
-        def gradient(model: nn.Module, records: Any, name: str, losses: Any = None) -> Tensor:
+        def gradient(model: nn.Module, records: Rec, name: str, losses: Callable[[nn.Module, B], Tensor] | None = None) -> Tensor:
             device = next(model.parameters()).device
             found = batches(task, records, self.batch_size, n_draws=self.n_draws, seed=seed, name=name, device=device)
             return summed_gradient(task, model, moving, found, 1 / self.n_draws, losses)
@@ -114,18 +117,18 @@ class Influence:
         if self.replaced is None:
             return right
 
-        def relabelled(model: nn.Module, batch: Any) -> Tensor:
+        def relabelled(model: nn.Module, batch: B) -> Tensor:
             losses, values = objective(task, model, batch)
             return self.replaced(task, model, batch, left) + values - losses  # type: ignore[misc]
 
         return right - gradient(whole, forget, "influence request", relabelled)
 
     def _hessian(
-        self, task: Any, whole: nn.Module, after: nn.Module, moving: FlatParameters, forget: Any, left: Any, seed: int
+        self, task: Task[Rec, B], whole: nn.Module, after: nn.Module, moving: FlatParameters, forget: Rec, left: Rec, seed: int
     ) -> Callable[[Tensor], Tensor]:
         device = next(whole.parameters()).device
 
-        def drawn(records: Any, name: str) -> list[Any]:
+        def drawn(records: Rec, name: str) -> list[B]:
             return list(batches(task, records, self.batch_size, n_draws=1, seed=seed, name=name, device=device))
 
         kept = drawn(left, "curvature retained")

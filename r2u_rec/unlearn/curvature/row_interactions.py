@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor, nn
 
+from r2u_rec.core.protocols import R
 from r2u_rec.ids import Ids
 
 
@@ -36,12 +37,10 @@ class RowInteractions:
 
 
 @runtime_checkable
-class SupportsRowInteractions(Protocol):
+class SupportsRowInteractions(Protocol[R]):
     """A task that can say how records meet the rows of a model's tables."""
 
-    def row_interactions(
-        self, model: nn.Module, records: Any, ids: Ids, *, n_draws: int, rng: np.random.Generator
-    ) -> list[RowInteractions]:
+    def row_interactions(self, model: nn.Module, records: R, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
         """Returns one `RowInteractions` a table for the records `ids` among `records`, in the order of `ids`.
 
         `n_draws` samples, drawn against `records`, stand for what the loss averages over beside the record.

@@ -7,7 +7,6 @@ import fnmatch
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -92,8 +91,8 @@ class Student:
 
     @contextmanager
     def _watched(self, met: dict[str, Tensor]) -> Iterator[None]:
-        def hook(name: str, n_rows: int) -> Callable[[nn.Module, Any], None]:
-            def note(module: nn.Module, args: Any) -> None:
+        def hook(name: str, n_rows: int) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+            def note(module: nn.Module, args: tuple[Tensor, ...]) -> None:
                 x = args[0].detach()
                 if isinstance(module, nn.Embedding):
                     part = torch.bincount(x.flatten(), minlength=n_rows).to(torch.float64)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from r2u_rec.core.protocols import B, Rec, Task
 from r2u_rec.core.step import objective, to_device
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.ids import Ids
@@ -102,12 +103,12 @@ class UnlearningLayers:
         if self.distance not in DISTANCES:
             raise SettingsError(f"distance must be one of {', '.join(DISTANCES)}, got {self.distance!r}")
 
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> LayersMemory:
+    def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> LayersMemory:
         """Keeps no layers yet; SettingsError when `tables` matches no matrix of the model."""
         weights_of(model, self.tables)
         return LayersMemory({})
 
-    def edit_(self, task: Any, model: nn.Module, forget: Any, left: Any, memory: LayersMemory, *, seed: int) -> LayersMemory:
+    def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: LayersMemory, *, seed: int) -> LayersMemory:
         """Merges new layers into `model`; returns the memory with the layers that now stand on it.
 
         Raises:
@@ -129,7 +130,7 @@ class UnlearningLayers:
         return LayersMemory(fused if self.keep_layers else {})
 
     def _train(
-        self, task: Any, teacher: nn.Module, student: Student, augmented: Student | None, forget: Any, left: Any, *, seed: int
+        self, task: Task[Rec], teacher: nn.Module, student: Student, augmented: Student | None, forget: Rec, left: Rec | None, *, seed: int
     ) -> None:
         """Trains the student's layers; with `left` None, on the forget records' own objective (augmented)."""
         part = "augmented" if left is None else "student"
@@ -154,7 +155,7 @@ class UnlearningLayers:
             student.step(loss)
 
     @torch.no_grad()
-    def _target(self, task: Any, teacher: nn.Module, augmented: Student | None, batch: Any) -> Tensor:
+    def _target(self, task: Task[Any, B], teacher: nn.Module, augmented: Student | None, batch: B) -> Tensor:
         """Returns (n,) the strengths at which forgetting is enough."""
         strength = self._strength(task.losses(teacher, batch))
         target = strength - self.margin
@@ -173,7 +174,7 @@ class UnlearningLayers:
     def _some(self, ids: Ids, rng: np.random.Generator) -> Ids:
         return rng.choice(ids, size=self.batch_size, replace=False) if self.batch_size < len(ids) else ids
 
-    def _pass(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
+    def _pass(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> None:
         """Runs the model over the records once."""
         device = next(model.parameters()).device
         for start in range(0, len(records), self.batch_size):
@@ -201,7 +202,7 @@ def bernoulli_kl(wanted: Tensor, found: Tensor) -> Tensor:
     return torch.sigmoid(wanted) * (wanted - found) + softplus(found) - softplus(wanted)
 
 
-def _batch(task: Any, records: Any, ids: Ids, student: Student, rng: np.random.Generator) -> Any:
+def _batch(task: Task[Rec, B], records: Rec, ids: Ids, student: Student, rng: np.random.Generator) -> B:
     return to_device(task.batch(records, ids, rng=rng), next(student.model.parameters()).device)
 
 
