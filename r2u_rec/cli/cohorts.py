@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.governance.matching import matched_halves
+from r2u_rec.data.split import Parts
 from r2u_rec.revocability.scoring import revocable_users
 from r2u_rec.revocability.settings import RevocabilitySettings
-from r2u_rec.rng import stream
+from r2u_rec.study.flagged import FLAGGED, flagged_request
 
 Codes = NDArray[np.int64]
 
@@ -54,21 +53,9 @@ def draw_cohorts(log: InteractionLog, scores: NDArray[np.float64], r: Revocabili
         SettingsError: a share is out of range.
         DataError: too few revocable users for the groups asked for.
     """
-    for name in ("request_share", "calibration_share"):
-        if not 0 <= getattr(r, name) < 1:
-            raise SettingsError(f"revocability.{name} must lie in [0, 1), got {getattr(r, name)}")
     revocable = revocable_users(log, scores, r, seed=seed)
-    n_users = int((log.user_counts > 0).sum())
-    n = max(1, round(r.request_share * n_users))
-    rng = stream(seed, "cohorts")
-    alike = np.stack([scores, np.log(np.maximum(log.user_counts, 1))], axis=1)
-    forget, holdout = matched_halves(revocable, np.nan_to_num(alike[revocable]), n, rng=rng)
-    left = np.setdiff1d(revocable, np.concatenate([forget, holdout]))
-    wanted = round(r.calibration_share * n_users)
-    if wanted > len(left):
-        raise SettingsError(
-            f"revocability.calibration_share={r.calibration_share} asks for {wanted} of the {len(left)} revocable users that are left: "
-            "lower it, request_share, or raise share"
-        )
-    calibration_users = np.sort(rng.choice(left, size=wanted, replace=False))
-    return Cohorts(scores, revocable, forget, holdout if r.holdout else holdout[:0], calibration_users, log)
+    none = log.take(slice(0, 0))
+    shares = {"request_share": r.request_share, "calibration_share": r.calibration_share, "holdout": r.holdout}
+    study = flagged_request(Parts(log, none, none), scores, revocable, seed=seed, **shares)  # type: ignore[arg-type]
+    asked = study.request(FLAGGED)
+    return Cohorts(scores, revocable, asked.forget, asked.holdout, study.calibration_users, log)

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 
 from r2u_rec.cli import build, sources
-from r2u_rec.cli.cohorts import draw_cohorts
-from r2u_rec.cli.notes import figures
+from r2u_rec.cli.job import drawn_study
 from r2u_rec.cli.settings import Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.split import Parts
 from r2u_rec.errors import DataError, EvidenceError
 from r2u_rec.evaluate.groups import coverage, item_group_metrics, popular_items
-from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.proof import ForgettingEvaluator
-from r2u_rec.evaluate.ranking import rank, ranking_metrics
+from r2u_rec.evaluate.ranking import ranking_metrics
 from r2u_rec.recsys.serving.popularity import Popularity
 from r2u_rec.storage.fitted import load_fitted, read_manifest
+from r2u_rec.study.flagged import FLAGGED
+from r2u_rec.study.measurements import verdict_figures
+from r2u_rec.study.quality import ranked_lists
+from r2u_rec.study.request import StudyRequest
+from r2u_rec.study.study import Study
 
 
 def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, references: Sequence[Path] = ()) -> list[dict[str, Any]]:
@@ -32,31 +34,29 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
         EvidenceError: a reference was not retrained on the very records that the run stands on, or the self-test failed.
     """
     log = sources.read(s.data)
-    parts = sources.split(log, s.data, seed=s.seed)
+    study = drawn_study(s, log)
     fitted = load_fitted(folder, s.model)
     _same_codes(fitted.records, log, folder)
     names = {"model": s.model.name, "arm": s.prepare.arm, "operator": _operator(folder), "seed": s.seed}
-    row = names | _quality(s, parts, fitted)
+    row = names | _quality(study, fitted)
     if before is None:
         return [row]
     retrained = [_reference(s, path, fitted) for path in references]
     released = load_fitted(before, s.model)
-    train = parts.train
     forget = np.flatnonzero((released.records.user_counts > 0) & (fitted.records.user_counts == 0))
-    holdout = draw_cohorts(train, sources.scores(train, s.revocability, seed=s.seed), s.revocability, seed=s.seed).holdout
-    probes = [FoldInProbe(train, users, n_halves=s.evaluate.n_halves, seed=s.seed) for users in (forget, holdout)]
+    study = study.with_request(StudyRequest("erased", forget, study.request(FLAGGED).holdout))
     prover = ForgettingEvaluator(
         [r.model for r in retrained],
-        *probes,
+        *study.probes("erased", s.evaluate.n_halves),
         remembered=_only_deleted(s, released, fitted.records),
         popularity=Popularity.of(fitted.records),
         seed=s.seed,
     )
     exact = bool(read_manifest(folder)["about"].get("exact", False))
-    rows = [row | {"exact": exact} | figures(prover.judge(fitted.model))]
-    rows.append(names | {"operator": "none"} | figures(prover.evidence.remembered))
+    rows = [row | {"exact": exact} | verdict_figures(prover.judge(fitted.model))]
+    rows.append(names | {"operator": "none"} | verdict_figures(prover.evidence.remembered))
     for i, (reference, verdict) in enumerate(zip(retrained, prover.evidence.references, strict=True)):
-        rows.append(names | {"operator": "retrained", "seed": i} | _quality(s, parts, reference) | figures(verdict))
+        rows.append(names | {"operator": "retrained", "seed": i} | _quality(study, reference) | verdict_figures(verdict))
     return rows
 
 
@@ -64,14 +64,15 @@ def _operator(folder: Path) -> str:
     return str(read_manifest(folder)["about"].get("operator", "none"))
 
 
-def _quality(s: Settings, parts: Parts, fitted: Fitted) -> dict[str, float]:
+def _quality(study: Study, fitted: Fitted) -> dict[str, float]:
     """Returns the ranking metrics of the users who are in the run, by group of items too, and the coverage of their lists.
 
     Training and validation items are masked; popular items are those that hold four fifths of the training interactions.
     """
-    users, k, test = np.flatnonzero(fitted.records.user_counts > 0), max(s.evaluate.ks), parts.test.matrix()
-    ranked = rank(fitted.model, parts.train.matrix() + parts.validation.matrix(), users, k)
-    found = ranking_metrics(ranked, test, users, s.evaluate.ks).mean() | {"coverage": coverage(ranked, parts.train.n_items)}
+    parts, k = study.parts, max(study.ks)
+    users, test = np.flatnonzero(fitted.records.user_counts > 0), parts.test.matrix()
+    ranked = ranked_lists(fitted.model, parts, users, k)
+    found = ranking_metrics(ranked, test, users, study.ks).mean() | {"coverage": coverage(ranked, parts.train.n_items)}
     groups = item_group_metrics(ranked, test, users, (k,), popular_items(fitted.records.item_counts))
     return found | {f"NDCG@{k}, {name}": each.mean()[f"NDCG@{k}"] for name, each in groups.items() if len(each.users)}
 

@@ -25,18 +25,18 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli import build, sources
     from r2u_rec.cli.cohorts import draw_cohorts
-    from r2u_rec.cli.study import stable_quality, stable_users
+    from r2u_rec.cli.job import drawn_study
     from r2u_rec.errors import SettingsError
     from r2u_rec.storage.fitted import save_fitted, written_whole
 
     with build.threads(s.training.threads), written_whole(out) as part:
         log = sources.read(s.data)
-        parts = sources.split(log, s.data, seed=s.seed)
-        cohorts = draw_cohorts(parts.train, sources.scores(parts.train, s.revocability, seed=s.seed), s.revocability, seed=s.seed)
+        study = drawn_study(s, log)
+        assert study.scores is not None
+        cohorts = draw_cohorts(study.parts.train, study.scores, s.revocability, seed=s.seed)
         epochs: list[dict[str, float]] = []
-        records, k = cohorts.records, max(s.evaluate.ks)
-        stable = stable_users(parts, records, cohorts)
-        watched = s.model.name not in CLOSED_FORMS and len(stable) > 0
+        records = study.records
+        watched = s.model.name not in CLOSED_FORMS and len(study.stable_users) > 0
         if not watched and (s.prepare.most_loss is not None or s.training.patience is not None):
             raise SettingsError(
                 f"prepare.most_loss={s.prepare.most_loss} and training.patience={s.training.patience} go by the validation quality of "
@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> int:
             build.operator_of(s),
             cohorts,
             on_history=lambda history: epochs.extend(history.epochs),
-            validate=(lambda model: stable_quality(model, parts, stable, k)) if watched else None,
+            validate=study.stable_quality if watched else None,
         )
         fitted = method.fit(build.task(s.model), records, seed=s.seed)
         save_fitted(fitted, part, about={"verb": "train"})
@@ -59,8 +59,8 @@ def run(argv: Sequence[str]) -> int:
         how += f", {s.forget.shards} shards of {s.forget.slices} {'slice' if s.forget.slices == 1 else 'slices'}"
     print(f"trained {s.model.name} ({how}) on {len(fitted.records)} interactions")
     if watched:
-        reached = stable_quality(fitted.model, parts, stable, k)
-        print(f"validation NDCG@{k} of users who are not revocable: {reached:.4f}")
+        reached = study.stable_quality(fitted.model)
+        print(f"validation {study.quality_name} of users who are not revocable: {reached:.4f}")
     print(
         f"{len(cohorts.holdout) + len(cohorts.calibration_users)} users were kept out of training (revocability.holdout, calibration_share)"
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from r2u_rec.evaluate.imprint import FoldInProbe
 from r2u_rec.evaluate.ranking import RankingResult, Scores, rank, ranking_metrics
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.study.folder import read_study, write_study
-from r2u_rec.study.quality import Part, judged_part, masked_items
+from r2u_rec.study.quality import Part, Ranker, judged_part, masked_items
 from r2u_rec.study.request import Codes, StudyRequest, hash_of
 from r2u_rec.suggest import unknown
 
@@ -96,7 +96,7 @@ class Study:
 
     def quality(
         self,
-        model: Scores,
+        model: Ranker,
         request: str | None = None,
         *,
         part: str | None = None,
@@ -115,9 +115,9 @@ class Study:
         """
         part, ks = part or self.part, ks or self.ks
         users = self.judged_users(request, part=part) if users is None else users
-        return ranking_metrics(rank(model, self._masked[part], users, max(ks)), self._relevant[part], users, ks)
+        return ranking_metrics(rank(cast(Scores, model), self._masked[part], users, max(ks)), self._relevant[part], users, ks)
 
-    def value(self, model: Scores, request: str | None = None) -> float:
+    def value(self, model: Ranker, request: str | None = None) -> float:
         """Returns the mean of `quality_name` over those who stay."""
         return self.quality(model, request).mean()[self.quality_name]
 
@@ -126,7 +126,7 @@ class Study:
         """Trained users with validation records who are not revocable: a choice made by them depends on no data that may be withdrawn."""
         return np.setdiff1d(self.judged_users(part="validation"), self.revocable)
 
-    def stable_quality(self, model: Scores) -> float:
+    def stable_quality(self, model: Ranker) -> float:
         """Returns `quality_name` of the stable users on the validation part, by which a training is watched."""
         return self.quality(model, part="validation", users=self.stable_users, ks=(max(self.ks),)).mean()[self.quality_name]
 
