@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from r2u_rec.errors import EvidenceError
@@ -79,7 +78,7 @@ class Floor:
         return Drift(overlap, self.overlap, weighted, self.weighted, ranked.shape[1], len(ranked), len(self.lists))
 
 
-def drift(model: Scores, references: Sequence[Scores], seen: sparse.csr_array, users: Any, k: int = 20) -> Drift:
+def drift(model: Scores, references: Sequence[Scores], seen: sparse.csr_array, users: ArrayLike, k: int = 20) -> Drift:
     """Returns how far `model` stands from retrained ones in the top `k` of `users`.
 
     Scores are held for some four million (user, item) pairs at a time; what stays is k items a user and model.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from r2u_rec.evaluate.ranking import RankingResult, ranking_metrics
 
 
-def halves_by_activity(user_counts: NDArray[np.int64], users: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def halves_by_activity(user_counts: NDArray[np.int64], users: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the more active half of `users` and the less active one; equal counts go by user code.
 
     Args:
@@ -41,7 +40,7 @@ def popular_items(item_counts: NDArray[np.int64], interaction_share: float = 0.8
 
 
 def item_group_metrics(
-    ranked: NDArray[np.int64], relevant: sparse.csr_array, users: Any, ks: Sequence[int], popular: NDArray[np.bool_]
+    ranked: NDArray[np.int64], relevant: sparse.csr_array, users: ArrayLike, ks: Sequence[int], popular: NDArray[np.bool_]
 ) -> dict[str, RankingResult]:
     """Returns "popular" and "tail": the metrics of the same lists when only items of that group are to be found.
 

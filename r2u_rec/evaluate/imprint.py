@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from r2u_rec.data.chronology import ranked_matrix
@@ -79,7 +79,7 @@ class FoldInProbe:
         n_halves: random halvings a user.
     """
 
-    def __init__(self, histories: InteractionLog | sparse.csr_array, users: Any, *, n_halves: int = 5, seed: int) -> None:
+    def __init__(self, histories: InteractionLog | sparse.csr_array, users: ArrayLike, *, n_halves: int = 5, seed: int) -> None:
         """Draws the halves and the fixed negatives.
 
         Args:
@@ -144,7 +144,7 @@ class FoldInProbe:
             yield a, b
             yield b, a
 
-    def _given(self, histories: sparse.csr_array, at: NDArray[np.bool_], model: Any) -> sparse.csr_array:
+    def _given(self, histories: sparse.csr_array, at: NDArray[np.bool_], model: FoldsIn) -> sparse.csr_array:
         """Returns `histories`, those of the places `at`, with the values that the model reads: ones, or ranks in time."""
         if not (isinstance(model, HasOrder) and model.ordered):
             return histories

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from r2u_rec.errors import CapabilityError
@@ -38,7 +38,7 @@ class RankingResult:
     per_user: dict[str, NDArray[np.float64]]
     n_left_out: int
 
-    def mean(self, among: Any = None) -> dict[str, float]:
+    def mean(self, among: ArrayLike | None = None) -> dict[str, float]:
         """Returns the mean of each metric over all measured users, or over those `among` a set of user codes.
 
         Raises:
@@ -85,7 +85,7 @@ def top_k(scores: NDArray[Any], k: int) -> NDArray[np.int64]:
     return items
 
 
-def rank(model: Scores, seen: sparse.csr_array, users: Any, k: int) -> NDArray[np.int64]:
+def rank(model: Scores, seen: sparse.csr_array, users: ArrayLike, k: int) -> NDArray[np.int64]:
     """Returns (m, k) the k best items of each user among all items that the user has not seen.
 
     Args:
@@ -129,7 +129,7 @@ def hits_of(ranked: NDArray[np.int64], relevant: sparse.csr_array) -> NDArray[np
     return np.asarray((wanted[at] == keys) & (ranked >= 0))
 
 
-def ranking_metrics(ranked: NDArray[np.int64], relevant: sparse.csr_array, users: Any, ks: Sequence[int]) -> RankingResult:
+def ranking_metrics(ranked: NDArray[np.int64], relevant: sparse.csr_array, users: ArrayLike, ks: Sequence[int]) -> RankingResult:
     """Returns Recall, NDCG, MRR, Hit and Precision at each K for every user with at least one relevant item.
 
     Args:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from r2u_rec.evaluate.imprint import FoldsIn
@@ -30,7 +30,7 @@ class Relearning:
     verdict: Verdict
 
 
-def similar_users(histories: sparse.csr_array, erased: Any, *, n: int, exclude: Any = ()) -> NDArray[np.int64]:
+def similar_users(histories: sparse.csr_array, erased: ArrayLike, *, n: int, exclude: ArrayLike = ()) -> NDArray[np.int64]:
     """Returns the n users most similar to the erased ones, ascending codes: the recovery users.
 
     Similarity is the mean cosine between a user's history and those of the erased; equal ones go by user code.

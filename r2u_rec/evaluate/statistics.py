@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 
@@ -30,7 +30,7 @@ class Comparison:
         return f"{self.difference:+.4f} +- {self.sd:.4f} (n = {self.n}, {self.test}, p = {self.p_value:.3g})"
 
 
-def compare(a: Any, b: Any, test: Literal["t", "wilcoxon"] = "t") -> Comparison:
+def compare(a: ArrayLike, b: ArrayLike, test: Literal["t", "wilcoxon"] = "t") -> Comparison:
     """Returns the paired test of a - b; a[i] and b[i] must be of the same seed or user.
 
     Wilcoxon cannot give p below 2 / 2^n: with five seeds never below .0625. Use t for seeds, either for users.
@@ -55,7 +55,7 @@ def compare(a: Any, b: Any, test: Literal["t", "wilcoxon"] = "t") -> Comparison:
     return Comparison(len(a), float(difference.mean()), float(difference.std(ddof=1)), statistic, p_value, name)
 
 
-def _finite(values: Any) -> NDArray[np.float64]:
+def _finite(values: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(values, dtype=np.float64).ravel()
     if values.size == 0:
         raise ValueError("there is no value to compare: run at least one seed")

@@ -101,6 +101,7 @@ def encode(
         SettingsError: length < 2, a tokenizer without an end-of-text token, or groups of another number.
         DataError: blank texts.
     """
+    names: Sequence[str]
     texts, names = (texts.text, texts.group) if isinstance(texts, Texts) else (texts, ("all",) * len(texts))
     names = names if groups is None else groups
     if length < 2:

@@ -126,7 +126,8 @@ def with_lora(builder: Build, r: int = 8, *, alpha: float = 16.0, targets: Seque
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # peft asks transformers by its old name
             torch.manual_seed(seed)
             try:
-                return peft.get_peft_model(model, config)
+                adapted: nn.Module = peft.get_peft_model(model, config)
+                return adapted
             except ValueError as error:
                 raise SettingsError(f"targets={chosen} cannot be adapted ({first_line(error)}): name linear layers of the model") from error
 

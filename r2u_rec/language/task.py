@@ -144,7 +144,8 @@ class TextTask:
         embedded = model.get_input_embeddings()(batch.tokens)
         lengths = batch.mask.sum(1) + 1
         reach = batch.noisy * self.neftune_alpha / torch.sqrt(lengths * embedded.shape[-1])  # (n,)
-        return embedded + (2 * torch.rand_like(embedded) - 1) * reach.to(embedded)[:, None, None]
+        moved: Tensor = embedded + (2 * torch.rand_like(embedded) - 1) * reach.to(embedded)[:, None, None]
+        return moved
 
 
 def _check_fits(model: Any, records: Documents, vocab_size: int) -> None:

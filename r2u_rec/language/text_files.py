@@ -80,9 +80,9 @@ def mail_row(where: str, content: bytes) -> Row:
         subject, _, body = text.partition("\n")
         return folder, f"Subject: {subject[8:].strip()}\n\n{body.strip()}"
     message = email.message_from_string(text)
-    body = message.get_payload()
+    content_of_mail = message.get_payload()
     owner = folders[folders.index("maildir") + 1] if "maildir" in folders[:-1] else folder
-    return owner, f"Subject: {message.get('Subject', '')}\n\n{body.strip() if isinstance(body, str) else ''}"
+    return owner, f"Subject: {message.get('Subject', '')}\n\n{content_of_mail.strip() if isinstance(content_of_mail, str) else ''}"
 
 
 def folder_rows(files: Iterable[tuple[str, bytes]]) -> Iterator[Row]:

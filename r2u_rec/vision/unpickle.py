@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy._core.multiarray import _reconstruct
-from numpy._core.numeric import _frombuffer
+from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
 
 from r2u_rec.errors import DataError
 

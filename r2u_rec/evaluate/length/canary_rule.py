@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from r2u_rec.core.protocols import Task
 from r2u_rec.core.trainer import Trainer
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import EvidenceError, SettingsError
@@ -31,7 +33,7 @@ class Removal:
     edges still there goes too far.
     """
 
-    def __init__(self, task: Any, records: InteractionLog, ids: Ids, erase: Erase) -> None:
+    def __init__(self, task: Task[InteractionLog], records: InteractionLog, ids: Ids, erase: Erase) -> None:
         self.task, self.ids, self.erase = task, ids, erase
         self.left = records.drop(ids)
 
@@ -71,7 +73,7 @@ class CanaryRule:
         if self.evidence not in EVIDENCE:
             raise SettingsError(f"evidence must be one of {', '.join(EVIDENCE)}, got {self.evidence!r}")
 
-    def __call__(self, task: Any, model: Any, records: InteractionLog, erase: Erase) -> float:
+    def __call__(self, task: Task[InteractionLog], model: nn.Module, records: InteractionLog, erase: Erase) -> float:
         """Returns the length for `model`, trained on `records`.
 
         Raises:
@@ -125,15 +127,15 @@ class ShadowRule:
     """
 
     canaries: CanaryRule
-    trainer: Trainer
+    trainer: Trainer[InteractionLog]
 
-    def __call__(self, task: Any, model: Any, records: InteractionLog, erase: Erase) -> float:
+    def __call__(self, task: Task[InteractionLog], model: nn.Module, records: InteractionLog, erase: Erase) -> float:
         """Returns the length for `model`, trained on `records`; raises as `CanaryRule`."""
         rule = self.canaries
         users = rule.draw(records)
         ids = records.ids_of_users(users)
         after = Removal(task, records, ids, erase)
-        shadow = self.trainer.train(task, after.left, seed=int(stream(rule.seed, "shadow").integers(2**31)))
+        shadow: Any = self.trainer.train(task, after.left, seed=int(stream(rule.seed, "shadow").integers(2**31)))
         probe = FoldInProbe(records, users, n_halves=rule.n_halves, seed=rule.seed)
         calibration_users = FoldInProbe(
             rule.calibration_users, np.unique(rule.calibration_users.user), n_halves=rule.n_halves, seed=rule.seed

@@ -67,7 +67,8 @@ class EaseModel(nn.Module):
         scores = -(rows @ inverse) / inverse.diagonal()
         at = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
         np.add.at(scores, (at, rows.indices), rows.data)  # the diagonal of B is zero, not -1
-        return scores.astype(np.float32)
+        found: NDArray[np.float32] = scores.astype(np.float32)
+        return found
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,14 @@ class Ease:
         """
         ids, memory = as_ids(ids), fitted.memory
         left = fitted.records.drop(ids)
+        known: sparse.csr_array = fitted.model.histories
         gone = vanishing_pairs(fitted.records, left, ids)
         users = np.flatnonzero(np.diff(gone.indptr))
-        histories = fitted.model.histories - gone
+        histories = sparse.csr_array(known - gone)
         histories.eliminate_zeros()
         if users.size > self.reinvert_share * left.n_items:
             return self._inverted(left, histories, memory.probe)
-        old, new = fitted.model.histories[users], histories[users]
+        old, new = known[users], histories[users]
         inverse = downdated(memory.inverse, old, new)
         image = memory.image - probe_image(old, memory.probe) + probe_image(new, memory.probe)
         if inverse is None or not probe_error(inverse, self.reg, memory.probe, image) <= LARGEST_PROBE_ERROR:

@@ -85,7 +85,8 @@ def probe_vector(n_items: int, rng: np.random.Generator) -> NDArray[np.float64]:
 def probe_image(rows: sparse.csr_array, probe: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns (n_items,) X^T X probe: whole numbers for a binary X, so that adding and subtracting rows never rounds."""
     rows = rows.astype(np.float64)
-    return rows.T @ (rows @ probe)
+    image: NDArray[np.float64] = rows.T @ (rows @ probe)
+    return image
 
 
 def probe_error(inverse: Tensor, reg: float, probe: NDArray[np.float64], image: NDArray[np.float64]) -> float:

@@ -68,7 +68,8 @@ class AltEraser:
 
     def fit(self, task: Any, records: Any, *, seed: int) -> Fitted:
         """Returns a model trained on `records`; CapabilityError when the task cannot say how records meet rows."""
-        if not isinstance(task, SupportsRowInteractions):
+        supporting: object = task
+        if not isinstance(supporting, SupportsRowInteractions):
             raise CapabilityError(
                 f"AltEraser needs a task with row_interactions(model, records, ...), {type(task).__name__} has none: use Retrain"
             )

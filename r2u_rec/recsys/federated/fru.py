@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -85,7 +85,7 @@ class Fru:
         left: InteractionLog = fitted.records.drop(ids)
         touched = fitted.records.users_of(ids)
         log: UpdateLog = fitted.memory.without(touched, touched[left.user_counts[touched] == 0])
-        model = copy.deepcopy(fitted.model)
+        model: Any = copy.deepcopy(fitted.model)
         users, items = self._calibrated(task, log, left, seed=seed)
         with torch.no_grad():
             for table, found in zip(model.tables(), (users, items), strict=True):
@@ -111,5 +111,7 @@ def along(stored: Tensor, new: Tensor, norm: Literal["table", "row"]) -> Tensor:
     """Returns `new` with the norm of `stored`, of the whole table or row by row; zero where `new` is zero."""
     tiny = torch.finfo(new.dtype).tiny
     if norm == "table":
-        return new / new.norm().clamp_min(tiny) * stored.norm()
-    return new / new.norm(dim=1, keepdim=True).clamp_min(tiny) * stored.norm(dim=1, keepdim=True)
+        whole: Tensor = new / new.norm().clamp_min(tiny) * stored.norm()
+        return whole
+    by_row: Tensor = new / new.norm(dim=1, keepdim=True).clamp_min(tiny) * stored.norm(dim=1, keepdim=True)
+    return by_row

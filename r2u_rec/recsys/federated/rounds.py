@@ -211,7 +211,7 @@ def trained_locally_(
         batch = RankingBatch(batch_users, torch.from_numpy(np.concatenate([positives[:, None], negatives[chosen]], 1)))
         losses, penalties = task.objective(local, batch)
         local.zero_grad(set_to_none=True)
-        (losses + penalties).sum().backward()
+        (losses + penalties).sum().backward()  # type: ignore[no-untyped-call]
         by_adam.step()
         by_gradient.step()
     change = local.items.detach() - items[item]

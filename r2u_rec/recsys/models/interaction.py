@@ -35,5 +35,5 @@ def interaction(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
     """
     shares = torch.full((q.shape[1],), 1 / max(q.shape[1] - 1, 1), dtype=q.dtype, device=q.device)
     shares[0] = 1
-    scores, norms = _Interaction.apply(p, q, shares)
+    scores, norms = _Interaction.apply(p, q, shares)  # type: ignore[no-untyped-call]
     return scores, norms

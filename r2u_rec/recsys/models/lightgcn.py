@@ -82,7 +82,7 @@ class LightGCN(nn.Module):
             self.graph = Graph(adjacency)
         nodes = torch.cat([self.user_embedding, self.item_embedding])  # (n_users + n_items, d)
         nodes = mean_over_layers(adjacency, nodes, self.n_layers, self.conv)
-        users, items = nodes.split([self.n_users, self.n_items])
+        users, items = torch.split(nodes, [self.n_users, self.n_items])
         return users, items + self.item_correction
 
     def lookup(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:

@@ -66,7 +66,8 @@ class NeuMF(nn.Module):
         x = F.relu(self.first_of_user(p[..., d:]) + self.first_of_item(q[..., d:]))  # the network's first layer on [p_2, q_2]
         for layer in self.later:
             x = F.relu(layer(x))
-        return ((p[..., :d] * self.product_weight) * q[..., :d]).sum(-1) + self.network_weight(x).squeeze(-1)
+        scores: Tensor = ((p[..., :d] * self.product_weight) * q[..., :d]).sum(-1) + self.network_weight(x).squeeze(-1)
+        return scores
 
     def rows_of(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the rows (n, 2 d) of users (n,) and (n, k, 2 d) of items (n, k)."""

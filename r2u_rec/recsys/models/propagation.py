@@ -61,7 +61,8 @@ class SymmetricProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, adjacency: Tensor, conv: LGConv) -> Tensor:
-        return conv(x, adjacency)
+        product: Tensor = conv(x, adjacency)
+        return product
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, LGConv], output: Tensor) -> None:
@@ -69,7 +70,7 @@ class SymmetricProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return SymmetricProduct.apply(gradient.contiguous(), ctx.adjacency, ctx.conv), None, None
+        return SymmetricProduct.apply(gradient.contiguous(), ctx.adjacency, ctx.conv), None, None  # type: ignore[no-untyped-call]
 
 
 def mean_over_layers(adjacency: Tensor, embeddings: Tensor, n_layers: int, conv: LGConv) -> Tensor:
@@ -84,6 +85,6 @@ def mean_over_layers(adjacency: Tensor, embeddings: Tensor, n_layers: int, conv:
     """
     layer = total = embeddings  # (n, d)
     for _ in range(n_layers):
-        layer = SymmetricProduct.apply(layer, adjacency, conv)
+        layer = SymmetricProduct.apply(layer, adjacency, conv)  # type: ignore[no-untyped-call]
         total = total + layer
     return total / (n_layers + 1)

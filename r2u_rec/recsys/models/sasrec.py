@@ -39,7 +39,8 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (m, n_heads, length, d / n_heads) each
         read = causal_attention(q, k, v, self.dropout.share if self.training else 0.0)
         x = x + self.dropout(self.out(read.transpose(1, 2).reshape(m, length, d)))
-        return x + self.network(self.before_network(x))
+        out: Tensor = x + self.network(self.before_network(x))
+        return out
 
 
 class SASRec(nn.Module):

@@ -51,6 +51,7 @@ def recommend(fitted: Fitted, user_keys: Iterable[Any], k: int = 10, *, chunk_us
     if chunk_users < 1:
         raise ValueError(f"chunk_users must be >= 1, got {chunk_users}")
     records: InteractionLog = fitted.records
+    model: Any = fitted.model
     user_keys = list(user_keys)
     codes = records.user_keys.codes(user_keys)
     known = codes >= 0
@@ -60,7 +61,7 @@ def recommend(fitted: Fitted, user_keys: Iterable[Any], k: int = 10, *, chunk_us
     seen = records.matrix()
     for start in range(0, int(known.sum()), chunk_users):
         at = np.flatnonzero(known)[start : start + chunk_users]
-        scores = fitted.model.scores(codes[at])
+        scores = model.scores(codes[at])
         rows = seen[codes[at]]
         scores[np.repeat(np.arange(len(at)), np.diff(rows.indptr)), rows.indices] = -np.inf
         scores[:, barred] = -np.inf
@@ -78,7 +79,7 @@ def recommend(fitted: Fitted, user_keys: Iterable[Any], k: int = 10, *, chunk_us
 
 def _barred_items(records: InteractionLog) -> NDArray[np.bool_]:
     """Returns (n_items,) True for items without a current record or without a key."""
-    barred = records.item_counts == 0
+    barred: NDArray[np.bool_] = records.item_counts == 0
     barred[list(records.item_keys.empty)] = True
     return barred
 

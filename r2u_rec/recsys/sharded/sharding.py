@@ -112,6 +112,7 @@ class ShardedRecommender(nn.Module):
 
     def forget_rows_(self, users: NDArray[Any]) -> None:
         """Empties the rows of the user codes in every shard."""
+        shard: Any
         for shard in self.shards:
             shard.forget_rows_(users)
 
@@ -129,13 +130,14 @@ class ShardedRecommender(nn.Module):
     ) -> NDArray[np.float32]:
         """Returns (m, n_items) for the rows of `histories`, given how many records (n_shards, m) each shard holds of the codes `users`."""
         total = np.zeros(histories.shape)
+        shard: Any
         for shard, weight, held in zip(self.shards, self._weights(counts), counts, strict=True):
             at = np.flatnonzero(weight)
             if at.size == 0:
                 continue
             known = held[at] > 0 if users is not None and not self.fold_all else np.zeros(len(at), dtype=bool)
             found = np.empty((len(at), histories.shape[1]))
-            if known.any():
+            if users is not None and known.any():
                 found[known] = shard.scores(users[at[known]])
             if not known.all():
                 found[~known] = shard.fold_in(histories[at[~known]]) if users is None else _answer(shard, histories[at[~known]])
@@ -148,7 +150,8 @@ class ShardedRecommender(nn.Module):
         weights = np.repeat((sizes if self.combine == "proportional" else sizes > 0)[:, None], counts.shape[1], axis=1).astype(np.float64)
         if self.combine == "own":
             weights = np.where(counts.any(axis=0), counts, weights)
-        return weights / np.maximum(weights.sum(axis=0), 1)
+        shares: NDArray[np.float64] = weights / np.maximum(weights.sum(axis=0), 1)
+        return shares
 
 
 def _answer(shard: Any, histories: sparse.csr_array) -> NDArray[np.float32]:
@@ -163,7 +166,8 @@ def _standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns each row with mean 0 and standard deviation 1; a row of equal scores becomes 0."""
     centred = scores - scores.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
-    return centred / np.where(spread > 1e-9 * np.abs(scores).max(axis=1, keepdims=True), spread, np.inf)
+    scaled: NDArray[np.float64] = centred / np.where(spread > 1e-9 * np.abs(scores).max(axis=1, keepdims=True), spread, np.inf)
+    return scaled
 
 
 def _ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:

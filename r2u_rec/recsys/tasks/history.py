@@ -157,8 +157,9 @@ def polish_(model: Any, records: InteractionLog, *, reg: float, steps: int) -> N
         optimizer.zero_grad()
         losses = softmax_losses(hidden, batch.owner, batch.items, table)
         total = (losses.sum() + reg / 2 * table.square().sum()) / len(losses)
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
+        total.backward()
+        found: Tensor = total
+        return found
 
     value = float(optimizer.step(closure).detach())  # type: ignore[no-untyped-call]
     optimizer.zero_grad(set_to_none=True)

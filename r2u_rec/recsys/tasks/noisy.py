@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from r2u_rec.core.step import Step, StepInput, Terms, member
@@ -30,17 +32,19 @@ def noisy(forget: Ids, sigma: float) -> Step:
         raise SettingsError(f"sigma must be >= 0, got {sigma}: it is a standard deviation")
 
     def step(s: StepInput) -> Terms:
-        if not hasattr(s.task, "of_vectors") or not hasattr(s.model, "lookup"):
+        task: Any = s.task
+        model: Any = s.model
+        if not hasattr(task, "of_vectors") or not hasattr(model, "lookup"):
             raise CapabilityError(
                 f"noisy training blurs looked-up vectors, and {type(s.task).__name__} with {type(s.model).__name__} has none: "
                 "use a RankingTask with matrix factorisation or LightGCN"
             )
         batch = s.batch(s.ids)
-        p, q = s.model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
+        p, q = model.lookup(batch.users, batch.items)  # (n, d), (n, 1 + k, d)
         blurred = torch.from_numpy(member(s.ids, forget)).to(p).unsqueeze(1)  # (n, 1)
         generator = torch.Generator().manual_seed(int(s.rng.integers(2**62)))
         noise = [torch.randn(v.shape, generator=generator, dtype=v.dtype).to(v.device) * v.detach().square().mean().sqrt() for v in (p, q)]
-        losses, penalties = s.task.of_vectors(p + sigma * blurred * noise[0], q + sigma * blurred.unsqueeze(1) * noise[1])
+        losses, penalties = task.of_vectors(p + sigma * blurred * noise[0], q + sigma * blurred.unsqueeze(1) * noise[1])
         loss = (losses + penalties).mean()
         loss.backward()
         return {"loss": loss.detach()}

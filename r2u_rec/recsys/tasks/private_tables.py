@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -41,13 +42,14 @@ def private_tables(*, batch_size: int, max_norm: float = 0.1, noise_multiplier: 
 
     def step(s: StepInput) -> Terms:
         users, items = _tables(s)
+        task: Any = s.task
         s = replace(s, ids=s.records.ids[s.rng.random(len(s.records)) < batch_size / len(s.records)])
         sums = [torch.zeros_like(users), torch.zeros_like(items)]
         terms: Terms = {}  # an empty draw has no loss
         if len(s.ids):
             batch = s.batch(s.ids)
             p, q = users.detach()[batch.users].requires_grad_(), items.detach()[batch.items].requires_grad_()
-            losses, penalties = s.task.of_vectors(p, q)
+            losses, penalties = task.of_vectors(p, q)
             of_p, of_q = torch.autograd.grad((losses + penalties).sum(), (p, q))  # (n, d), (n, 1 + k, d)
             twice = (batch.items.unsqueeze(1) == batch.items.unsqueeze(2)).to(of_q)  # (n, 1 + k, 1 + k): a row met twice gets one gradient
             norms = (of_p.square().sum(1) + ((of_q @ of_q.mT) * twice).sum((1, 2))).clamp_min(0).sqrt()  # (n,)
@@ -69,10 +71,12 @@ def _tables(s: StepInput) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the user and the item table; refuses what would void the promise."""
     if (size := Processes.now().size) > 1:
         raise CapabilityError(f"DP-SGD in {size} processes would average {size} noises, less than was accounted for: train in one process")
-    found = s.model.tables() if hasattr(s.model, "tables") and hasattr(s.task, "of_vectors") else (None, None)
-    if not all(isinstance(t, torch.Tensor) and t.is_leaf for t in found) or hasattr(s.model, "rebuild"):
+    model: Any = s.model
+    found: tuple[Any, ...] = model.tables() if hasattr(model, "tables") and hasattr(s.task, "of_vectors") else (None, None)
+    if not all(isinstance(t, torch.Tensor) and t.is_leaf for t in found) or hasattr(model, "rebuild"):
         raise CapabilityError(
             f"{type(s.model).__name__} computes its vectors from more than one record's rows, so no gradient belongs to one record: "
             "use matrix factorisation, or core.private"
         )
-    return found
+    users, items = found
+    return users, items

@@ -69,7 +69,8 @@ class Sequences:
 
     def at(self, rows: Ints, places: Ints) -> Ints:
         """Returns the items (m,) at these places."""
-        return self.items[self.starts[rows] + places]
+        found: Ints = self.items[self.starts[rows] + places]
+        return found
 
 
 _OF_LOG: WeakKeyDictionary[InteractionLog, Sequences] = WeakKeyDictionary()

@@ -103,7 +103,7 @@ def union(tables: Sequence[Table]) -> Table:
 
 def is_embedded(table: Table) -> bool:
     """Whether the embedded engine carries out the expression `table`."""
-    return table.get_backend().name == "duckdb"
+    return bool(table.get_backend().name == "duckdb")
 
 
 def scratch(connection: BaseBackend) -> Path:

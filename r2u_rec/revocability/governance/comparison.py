@@ -61,7 +61,7 @@ def holds(column: pd.Series, test: Comparison) -> NDArray[np.bool_]:
     Raises:
         SettingsError: a value is not of the column's kind, or text is to be put in an order.
     """
-    known = column.notna().to_numpy()
+    known: NDArray[np.bool_] = column.notna().to_numpy()
     if test.operator in ("missing", "present"):
         return known if test.operator == "present" else ~known
     if not known.any():

@@ -143,7 +143,8 @@ def enforced(users: ArrayLike, scores: ArrayLike) -> NDArray[np.int64]:
     """
     values = np.asarray(scores, dtype=np.float64)
     chosen = np.union1d(np.asarray(users, dtype=np.int64), np.flatnonzero(values == 1))
-    return chosen[values[chosen] != 0].astype(np.int64)
+    bound: NDArray[np.int64] = chosen[values[chosen] != 0].astype(np.int64)
+    return bound
 
 
 def _changed(

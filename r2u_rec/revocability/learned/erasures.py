@@ -134,9 +134,10 @@ def _seconds(time: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_datetime64_any_dtype(time):
         dates = pd.to_datetime(time, utc=True)
     else:
-        numbers = pd.to_numeric(time, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers: NDArray[np.float64] = pd.to_numeric(time, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         if not np.isnan(numbers).all():
-            return np.floor(numbers)
+            return np.asarray(np.floor(numbers))
         dates = pd.to_datetime(time, utc=True, errors="coerce", format="ISO8601")
     seconds = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    return seconds.to_numpy(dtype=np.float64, na_value=np.nan)
+    found: NDArray[np.float64] = seconds.to_numpy(dtype=np.float64, na_value=np.nan)
+    return found

@@ -49,7 +49,8 @@ class Scale:
         values = frame[list(self.names)].to_numpy(dtype=np.float64, na_value=np.nan)
         if self.kind == "ranks":
             values = np.column_stack([rank_shares(column) for column in values.T])
-        return np.nan_to_num((values - self.mean) / self.sd, nan=0.0, posinf=0.0, neginf=0.0)
+        standardised: NDArray[np.float64] = np.nan_to_num((values - self.mean) / self.sd, nan=0.0, posinf=0.0, neginf=0.0)
+        return standardised
 
 
 def fitted_scale(frames: list[pd.DataFrame], names: tuple[str, ...], kind: ScaleKind) -> Scale:

@@ -112,7 +112,8 @@ def co_occurrence_vectors(user: NDArray[np.integer], item: NDArray[np.integer], 
 
 def _to_length_one(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     values = np.asarray(vectors, dtype=np.float64)
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    unit: NDArray[np.float64] = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    return unit
 
 
 def _one_part_each(which: NDArray[np.int64]) -> pd.DataFrame:
