@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.reading.encode import Duplicates
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError
 
 
-def append(log: InteractionLog, new: InteractionLog, *, duplicates: Duplicates = "error") -> InteractionLog:
+def append(log: InteractionLog, new: InteractionLog, *, duplicates: Literal["error", "first", "last"] = "error") -> InteractionLog:
     """Returns `log` with the records of `new` behind it; they get the ids from `log.next_id` on, in their order.
 
     A user whose key was forgotten is a new user here, under a new code: whether such a person may come back is for the
@@ -23,7 +25,10 @@ def append(log: InteractionLog, new: InteractionLog, *, duplicates: Duplicates =
 
     Raises:
         DataError: one log has times or ratings and the other has none; keys of different kinds; duplicates.
+        ValueError: there is no such `duplicates`.
     """
+    if duplicates not in ("error", "first", "last"):
+        raise ValueError(f"duplicates must be error, first or last, got {duplicates!r}")
     for name in ("time", "rating"):
         if (getattr(log, name) is None) != (getattr(new, name) is None):
             with_it, without = (
@@ -45,7 +50,7 @@ def append(log: InteractionLog, new: InteractionLog, *, duplicates: Duplicates =
     old_rows = ~np.isin(old_pairs, new_pairs) if duplicates == "last" else np.ones(len(log), dtype=bool)
     new_rows = ~repeated if duplicates == "first" else np.ones(len(new), dtype=bool)
 
-    def joined(name: str) -> np.ndarray | None:
+    def joined(name: str) -> NDArray[Any] | None:
         old = getattr(log, name)
         return None if old is None else np.concatenate([old[old_rows], getattr(new, name)[new_rows]])
 
@@ -68,7 +73,7 @@ def _used(keys: Vocabulary) -> pd.Index:
     return keys.keys[[code not in keys.empty for code in range(len(keys))]] if keys.empty else keys.keys
 
 
-def _recoded(codes: np.ndarray, old: Vocabulary, new: Vocabulary) -> np.ndarray:
+def _recoded(codes: NDArray[np.int32], old: Vocabulary, new: Vocabulary) -> NDArray[np.int32]:
     return np.asarray(new.codes(old.keys)[codes], dtype=np.int32)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
+from r2u_rec.errors import DataError
 
 
 def rated_at_least(log: InteractionLog, rating: float) -> InteractionLog:
-    """Returns the records with `rating` or more; ValueError when the log has no ratings."""
+    """Returns the records with `rating` or more; ValueError when the log has no ratings or `rating` is not finite."""
+    if not math.isfinite(rating):
+        raise ValueError(f"min_rating must be a finite number, got {rating}: leave it out to keep all records")
     if log.rating is None:
         raise ValueError(f"a rating of at least {rating} was asked for, the log has no ratings: read it with a rating column")
     return log.take(log.rating >= rating)
@@ -30,6 +34,23 @@ def k_core(log: InteractionLog, *, min_user_records: int = 1, min_item_records: 
             break
         log = log.take(enough)
     return log
+
+
+def filtered(
+    log: InteractionLog, label: str, *, min_rating: float | None = None, min_user_records: int = 1, min_item_records: int = 1
+) -> InteractionLog:
+    """Returns the k-core of the records rated `min_rating` or more, with codes for what is left; ids stay. DataError when nothing is.
+
+    Without a filter the log comes back as it is, users and items without records included.
+    """
+    if min_rating is None and min_user_records == min_item_records == 1:
+        return log
+    rated = log if min_rating is None else rated_at_least(log, min_rating)
+    left = k_core(rated, min_user_records=min_user_records, min_item_records=min_item_records)
+    if len(left) == 0:
+        asked = f"min_rating={min_rating} and {min_user_records} / {min_item_records} records"
+        raise DataError(f"nothing of {label} is left by {asked}: ask for less")
+    return compact(left)
 
 
 def compact(log: InteractionLog) -> InteractionLog:

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.errors import SettingsError
+from r2u_rec.suggest import unknown_name
 from r2u_rec.rng import stream
 
 
-@dataclass(frozen=True)
-class Parts:
+Shares: TypeAlias = tuple[float, float, float]
+SplitKind: TypeAlias = Literal["random", "last", "time"]
+SPLIT_KINDS: tuple[str, ...] = get_args(SplitKind)
+
+
+class Parts(NamedTuple):
     """Three disjoint parts of one log; they share its vocabularies, so that codes mean the same everywhere."""
 
     train: InteractionLog
     validation: InteractionLog
     test: InteractionLog
+
+
+def split(log: InteractionLog, how: SplitKind = "random", *, shares: Shares = (0.8, 0.1, 0.1), seed: int = 0) -> Parts:
+    """Splits a log into training, validation and test records: `train, validation, test = split(log)`.
+
+    Args:
+        how: "random": each user's records at random (`random_per_user`); "last": each user's last record is for the test and
+            the one before it for validation (`leave_last_out`); "time": at two moments that are the same for all users (`by_time`).
+        shares: of training, validation and test, for "random" and "time".
+        seed: of the draw, for "random".
+
+    Raises:
+        SettingsError: there is no such split. ValueError: shares that are none, or a log without times where they are needed.
+    """
+    if how == "random":
+        return random_per_user(log, shares, seed=seed)
+    if how == "last":
+        return leave_last_out(log)
+    if how == "time":
+        return by_time(log, shares=shares)
+    raise SettingsError(unknown_name("split", how, SPLIT_KINDS))
 
 
 def random_per_user(log: InteractionLog, shares: tuple[float, float, float] = (0.8, 0.1, 0.1), *, seed: int) -> Parts:

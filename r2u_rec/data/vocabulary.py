@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from r2u_rec.errors import DataError
 
+_CANONICAL = re.compile("0|-?[1-9][0-9]*")  # the one spelling in which text names an integer key
 _EMPTY_INT = np.iinfo(np.int64).min  # slot c of an integer vocabulary holds _EMPTY_INT + c once its key is forgotten
 _EMPTY_TEXT = "\x00forgotten "  # slot c of a text vocabulary holds this + str(c); no reader lets such a key in
 
@@ -69,7 +71,10 @@ class Vocabulary:
         return None if code < 0 else code
 
     def codes(self, keys: Iterable[Any]) -> NDArray[np.int64]:
-        """Returns (n,) int64 codes, -1 where a key is unknown (or forgotten)."""
+        """Returns (n,) int64 codes, -1 where a key is unknown (or forgotten).
+
+        Keys are compared as they are given: among integers, 10 and "10" are known, "010", " 10", "1_0", 10.0 and True are not.
+        """
         at: NDArray[np.int64] = self.keys.get_indexer(self._as_keys(keys)).astype(np.int64)
         if self.empty:
             at[np.isin(at, np.fromiter(self.empty, np.int64))] = -1
@@ -123,11 +128,20 @@ class Vocabulary:
             if isinstance(values, np.ndarray | pd.Index | pd.Series) and pd.api.types.is_integer_dtype(values.dtype):
                 return pd.Index(values)
             return pd.Index([_integer(value) for value in values], dtype=object)
-        return pd.Index([str(value) for value in values], dtype="str")
+        return pd.Index([_text(value) for value in values], dtype="str")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _integer(value: Any) -> int | None:
-    try:
+    """The integer that `value` is or spells without signs, zeros, blanks or a point; None for anything else, True and 7.0 included."""
+    if _is_int(value):
         return int(value)
-    except (TypeError, ValueError):
-        return None
+    return int(value) if isinstance(value, str) and len(value) < 21 and _CANONICAL.fullmatch(value) else None
+
+
+def _text(value: Any) -> str | None:
+    """The text that `value` is, or the digits of an integer; None for anything else."""
+    return str(value) if isinstance(value, str) or _is_int(value) else None

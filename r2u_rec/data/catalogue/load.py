@@ -11,12 +11,12 @@ from r2u_rec.data.appending import append
 from r2u_rec.data.catalogue.cards import File, Source
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.adjacency import read_adjacency
+from r2u_rec.data.reading.files import TextFormat
 from r2u_rec.data.reading.info import read_info
 from r2u_rec.data.reading.read import read_log
-from r2u_rec.data.reading.text import TextFormat
 from r2u_rec.errors import DataError
 
-_ENDINGS = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_ENDINGS = (".parquet", ".pq", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,22 @@ class Loaded:
     ends: tuple[int, int] | None = None
 
 
-def read_source(place: Path, source: Source) -> Loaded:
-    """Reads the files of `source` that lie in the folder `place`; DataError as `read_log` raises it."""
-    how = dict(source.read)
+def read_folder(folder: Path, **options: Any) -> Loaded:
+    """Reads a folder of one's own files (see `folder_source`); `options` are those of `read_log`, side information included.
+
+    A pair of user and item that stands in two files of a split is a leak, and refused whatever `duplicates` says.
+    """
+    return read_source(folder, folder_source(folder), **options)
+
+
+def read_source(place: Path, source: Source, *, user_info: Any = None, item_info: Any = None, **options: Any) -> Loaded:
+    """Reads the files of `source` that lie in the folder `place`; DataError as `read_log` raises it.
+
+    Args:
+        user_info, item_info: side information in place of that of the source.
+        options: of `read_log`, in place of those of the source.
+    """
+    how = {**source.read, **options}
     texts = {key: _text(how.pop(key, None)) for key in ("text", "users_text", "items_text")}
     names = {key: place / how.pop(key) for key in ("interactions", "train", "validation", "test", "users", "items") if key in how}
     reader: Callable[[Path], InteractionLog] = lambda path: read_log(path, text=texts["text"], **how)  # noqa: E731
@@ -44,10 +57,13 @@ def read_source(place: Path, source: Source) -> Loaded:
     else:
         loaded = _joined([reader(names[part]) if part in names else None for part in ("train", "validation", "test")])
     log = loaded.log
-    if "users" in names:
-        log = replace(log, user_info=read_info(names["users"], "user", log.user_keys, text=texts["users_text"]))
-    if "items" in names:
-        log = replace(log, item_info=read_info(names["items"], "item", log.item_keys, text=texts["items_text"]))
+    for role, given in (("user", user_info), ("item", item_info)):
+        beside = names.get(f"{role}s") if given is None else given
+        if beside is not None:
+            text = texts[f"{role}s_text"] if given is None else texts["text"]
+            keys = log.user_keys if role == "user" else log.item_keys
+            info = read_info(beside, role, keys, column=options.get(role, "auto"), text=text)
+            log = replace(log, user_info=info) if role == "user" else replace(log, item_info=info)
     return replace(loaded, log=log)
 
 
@@ -55,11 +71,11 @@ def folder_source(folder: Path) -> Source:
     """Returns how to read a folder of one's own files; DataError when it holds none of the known names, or several.
 
     Interactions: one NAME.inter, or interactions.*, or train.* and test.* (and validation.*); side information:
-    users.*, items.*; where .* is one of .parquet, .csv, .tsv, also packed with gzip.
+    users.*, items.*; where .* is one of .parquet, .csv, .tsv in any case, also packed with gzip.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: name one that holds your files")
-    atomic = sorted(path.name for path in folder.glob("*.inter"))
+    atomic = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".inter")
     found = {stem: _named(folder, stem) for stem in ("interactions", "train", "validation", "test", "users", "items")}
     forms = [name for name in [*atomic, found["interactions"], found["train"]] if name]
     if len(forms) != 1:
@@ -77,7 +93,9 @@ def folder_source(folder: Path) -> Source:
 
 
 def _named(folder: Path, stem: str) -> str | None:
-    there = [stem + ending for ending in _ENDINGS if (folder / (stem + ending)).is_file()]
+    wanted = [stem + ending for ending in _ENDINGS]
+    named = [path for path in folder.iterdir() if path.name.startswith(f"{stem}.") and path.name.lower() in wanted and path.is_file()]
+    there = sorted((path.name for path in named), key=lambda name: wanted.index(name.lower()))
     if len(there) > 1:
         raise DataError(f"{folder} holds {' and '.join(there)}: keep one of them")
     return there[0] if there else None
@@ -92,7 +110,7 @@ def _joined(logs: Sequence[InteractionLog | None]) -> Loaded:
     return Loaded(append(log, test), (len(train), second))
 
 
-def _text(raw: dict[str, Any] | None) -> TextFormat | None:
-    if raw is None:
-        return None
+def _text(raw: TextFormat | dict[str, Any] | None) -> TextFormat | None:
+    if raw is None or isinstance(raw, TextFormat):
+        return raw
     return TextFormat(**{**raw, "names": tuple(raw["names"]) if "names" in raw else None})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from r2u_rec.data.catalogue.cards import Card, Source, card, cards
 from r2u_rec.data.catalogue.download import check_files, fetch_source, kept
-from r2u_rec.data.catalogue.load import Loaded, folder_source, read_source
-from r2u_rec.data.filters import compact, k_core, rated_at_least
+from r2u_rec.data.catalogue.load import Loaded, read_folder, read_source
+from r2u_rec.data.filters import compact, filtered
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts, given
 from r2u_rec.errors import DataError, DownloadError, SettingsError
@@ -111,20 +112,17 @@ def load_dataset(
     Raises:
         SettingsError: no such data set. DownloadError: no source gives it. DataError: it is not what its card promises.
     """
-    log = _loaded(name, path).log
-    if min_rating is not None:
-        log = rated_at_least(log, min_rating)
-    log = k_core(log, min_user_records=min_user_records, min_item_records=min_item_records)
-    if len(log) == 0:
-        raise DataError(
-            f"nothing of {name} is left by min_rating={min_rating} and {min_user_records} / {min_item_records} records: ask for less"
-        )
-    return compact(log)
+    log = _loaded(name, path, {}).log
+    kept = filtered(log, name, min_rating=min_rating, min_user_records=min_user_records, min_item_records=min_item_records)
+    return compact(kept)
 
 
-def load_parts(name: str, *, path: str | Path | None = None) -> Parts:
-    """Returns the split that a data set comes with; SettingsError for one that comes with none."""
-    loaded = _loaded(name, path)
+def load_parts(name: str, *, path: str | Path | None = None, **options: Any) -> Parts:
+    """Returns the split that a data set comes with; SettingsError for one that comes with none.
+
+    `options`, for "folder" only, are those of `read_log`: names of columns, the unit of times, side information.
+    """
+    loaded = _loaded(name, path, options)
     if loaded.ends is None:
         raise SettingsError(f"{name} comes without a split: load it with load_dataset and split it with random_per_user or by_time")
     rows = np.arange(len(loaded.log))
@@ -132,14 +130,16 @@ def load_parts(name: str, *, path: str | Path | None = None) -> Parts:
     return given(loaded.log, validation=(rows >= first) & (rows < second), test=rows >= second)
 
 
-def _loaded(name: str, path: str | Path | None) -> Loaded:
+def _loaded(name: str, path: str | Path | None, options: Mapping[str, Any]) -> Loaded:
     entry = card(name)
     if entry.kind != "interactions":
         raise SettingsError(f"{name} holds no interactions ({entry.kind}): {_LOADERS[entry.kind].format(name=repr(name))}")
     if entry.name == "folder":
         if path is None:
             raise SettingsError('the data set "folder" needs a path: name the folder that holds your files')
-        return read_source(Path(path), folder_source(Path(path)))
+        return read_folder(Path(path), **options)
+    if options:
+        raise SettingsError(f"{name} is read as its card says, {next(iter(options))} is for files of your own: leave it out, or pass a folder")
     place, source = obtain(name, path=path)
     loaded = read_source(place, source)
     _check_loaded(entry, loaded, place)
@@ -166,7 +166,7 @@ def _obtained(entry: Card) -> tuple[Path, Source]:
             return fetch_source(entry, source), source
         except DownloadError as error:
             failures.append(str(error) if source.origin in str(error) else f"{source.origin}: {error}")
-    raise DownloadError(f"{entry.name} could not be had:\n  " + "\n  ".join(dict.fromkeys(failures)))
+    raise DownloadError(f"{entry.name} could not be obtained:\n  " + "\n  ".join(dict.fromkeys(failures)))
 
 
 def _matching(found: Sequence[tuple[Path, Source]]) -> tuple[Path, Source]:

@@ -8,7 +8,8 @@ import duckdb
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.encode import encode
-from r2u_rec.data.reading.table import Table, connect, literal
+from r2u_rec.data.reading.files import require_file
+from r2u_rec.data.reading.table import Table, connect, file_literal
 from r2u_rec.errors import DataError
 
 
@@ -19,11 +20,10 @@ def read_adjacency(path: str | Path) -> InteractionLog:
     Source: the files of He et al., "LightGCN", SIGIR 2020, and of NGCF before it.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path} is not a file: check the path")
+    require_file(path)
     connection = connect()
     lines = (
-        f"read_csv({literal(str(path))}, delim='\x01', quote='', escape='', header=false, auto_detect=false, columns={{'line': 'VARCHAR'}}"
+        f"read_csv({file_literal(path)}, delim='\x01', quote='', escape='', header=false, auto_detect=false, columns={{'line': 'VARCHAR'}}"
     )
     pairs = f"SELECT string_split_regex(trim(line), '\\s+') AS keys FROM {lines}, max_line_size=16000000)"
     try:

@@ -52,4 +52,4 @@ class Columns:
 def _missing(source: str, role: str, wanted: str, names: Sequence[str]) -> str:
     tried = f"none of {', '.join(AUTO[role])}" if wanted == "auto" else f"no column {wanted!r}"
     there = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    return f"{source} has {tried} for the {role}; its columns are {there}: pass {role}=NAME (and the separator, if the columns look wrong)"
+    return f"{source} has {tried} for the {role}; its columns are {there}: pass {role}=NAME (--data.{role} NAME on the command line), and the separator if the columns look wrong"

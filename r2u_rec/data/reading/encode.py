@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,39 +10,41 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.reading.faults import LISTED, check, refuse_rows, refuse_spellings, seconds_of
+from r2u_rec.data.reading.faults import check, refuse_spellings
+from r2u_rec.data.reading.refusal import LISTED, refuse_rows
+from r2u_rec.data.reading.repeats import Duplicates, check_duplicates, merge_repeats, repeats
+from r2u_rec.data.reading.spelling import spelled_integer
 from r2u_rec.data.reading.table import Table
 from r2u_rec.data.vocabulary import Vocabulary
 
-Duplicates = Literal["error", "first", "last"]
 _BATCH = 500_000  # rows
-_NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.0*)?\s*")
 
 
-def encode(table: Table, *, time_unit: str = "s", duplicates: Duplicates = "error") -> InteractionLog:
+def encode(table: Table, *, time_unit: str = "auto", duplicates: Duplicates = "error") -> InteractionLog:
     """Returns the rows of `table` as a log: ids are row numbers from 0, codes follow the ascending order of keys.
 
     Args:
-        duplicates: what to do when a user has an item twice: refuse, or keep the first or the last row of the source.
+        time_unit: of the time column (see `read_log`).
+        duplicates: what to do when a user has an item twice: refuse, or see `merge_repeats`.
 
     Raises:
         DataError: the source has faults, or duplicates that are not allowed.
     """
-    if duplicates not in ("error", "first", "last"):
-        raise ValueError(f"duplicates must be error, first or last, got {duplicates!r}")
-    n_rows, integer = check(table, time_unit)
+    check_duplicates(duplicates)
+    checked = check(table, time_unit)
+    n_rows, integer = checked.n_rows, checked.integer
     users, items = _Coder(n_rows, integer["user"]), _Coder(n_rows, integer["item"])
     time = np.empty(n_rows, dtype=np.int64) if "time" in table.types else None
     rating = np.empty(n_rows, dtype=np.float32) if "rating" in table.types else None
     listing = [
         f'{"CAST(" if integer[role] else ""}"{role}"{" AS BIGINT)" if integer[role] else ""} AS "{role}"' for role in ("user", "item")
     ]
-    if time is not None:
-        listing.append(f'{seconds_of(table.types["time"], time_unit)} AS "time"')
+    if checked.time is not None:
+        listing.append(f'{checked.time.seconds()} AS "time"')
     if rating is not None:
         listing.append('CAST("rating" AS FLOAT) AS "rating"')
     start = 0
-    for batch in table.connection.sql(f"SELECT {', '.join(listing)} FROM source").to_arrow_reader(_BATCH):
+    for batch in table.batches(f"SELECT {', '.join(listing)} FROM source", _BATCH):
         rows = slice(start, start := start + len(batch))
         users.add(rows, batch.column("user"))
         items.add(rows, batch.column("item"))
@@ -56,7 +57,10 @@ def encode(table: Table, *, time_unit: str = "s", duplicates: Duplicates = "erro
     for role, keys in (("user", log.user_keys), ("item", log.item_keys)):
         if not keys.is_integer:
             _refuse_mixed_spellings(table, role, keys.keys)
-    return _without_duplicates(table, log, duplicates)
+    if duplicates == "error":
+        _refuse_repeats(table, log)
+        return log
+    return merge_repeats(log, duplicates, table.label)
 
 
 class _Coder:
@@ -89,29 +93,27 @@ class _Coder:
 
 def _refuse_mixed_spellings(table: Table, role: str, keys: pd.Index) -> None:
     """DataError when two text keys are one number: "1" in one row and "01" or "1.0" in another."""
-    numbers = pd.Series({key: float(key) for key in keys if _NUMBER.fullmatch(key)}, dtype=float)
+    numbers = pd.Series({key: number for key in keys if (number := spelled_integer(key)) is not None}, dtype=object)
     same = numbers[numbers.duplicated(keep=False)]
     if len(same):
         refuse_spellings(table, role, list(same.index[: 4 * LISTED]), len(same))
 
 
-def _without_duplicates(table: Table, log: InteractionLog, duplicates: Duplicates) -> InteractionLog:
+def _refuse_repeats(table: Table, log: InteractionLog) -> None:
+    """DataError when a user has an item twice."""
+    found = repeats(replace(log, time=None))  # in the order of rows
+    if found is None:
+        return
+    order, again = found
+    rows = np.sort(order[1:][again])
     pairs = log.user.astype(np.int64) * log.n_items + log.item
-    ordered = np.sort(pairs)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return log
-    del ordered
-    order = np.argsort(pairs, kind="stable")  # equal pairs stay in the order of rows
-    again = pairs[order][1:] == pairs[order][:-1]
-    if duplicates == "error":
-        repeats = np.sort(order[1:][again])
-        first = dict(zip(pairs[order][1:][again][::-1].tolist(), order[:-1][again][::-1].tolist(), strict=True))
-        rows = [(int(row), _twice(log, table, int(row), first[int(pairs[row])])) for row in repeats[:LISTED]]
-        what = f"{len(repeats)} rows repeat a pair of user and item"
-        refuse_rows(table, what, rows, len(repeats), 'remove them, or pass duplicates="first" or "last" to keep one of each')
-    keep = np.ones(len(log), dtype=bool)
-    keep[order[1:][again] if duplicates == "first" else order[:-1][again]] = False
-    return log.take(keep)
+    first = dict(zip(pairs[order][1:][again][::-1].tolist(), order[:-1][again][::-1].tolist(), strict=True))
+    listed = [(int(row), _twice(log, table, int(row), first[int(pairs[row])])) for row in rows[:LISTED]]
+    remedy = (
+        'remove them, or pass duplicates="first" or "last" to keep one of each, "count" or "sum" to make one of them '
+        "(--data.duplicates on the command line)"
+    )
+    refuse_rows(table, f"{len(rows)} rows repeat a pair of user and item", listed, len(rows), remedy)
 
 
 def _twice(log: InteractionLog, table: Table, row: int, first: int) -> str:

@@ -13,10 +13,13 @@ from scipy import sparse
 from r2u_rec.data.appending import append
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.columns import Columns
-from r2u_rec.data.reading.encode import Duplicates, encode
+from r2u_rec.data.reading.encode import encode
+from r2u_rec.data.reading.files import TextFormat, is_parquet
 from r2u_rec.data.reading.info import read_info
+from r2u_rec.data.reading.repeats import Duplicates, check_duplicates, merge_repeats, repeats
 from r2u_rec.data.reading.table import Table, open_frame, open_parquet
-from r2u_rec.data.reading.text import TextFormat, open_text
+from r2u_rec.data.reading.text import open_text
+from r2u_rec.data.reading.times import TimeUnit
 from r2u_rec.data.split import Parts, given
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError
@@ -29,7 +32,7 @@ def read_log(
     item: str = "auto",
     time: str | None = "auto",
     rating: str | None = "auto",
-    time_unit: str = "s",
+    time_unit: TimeUnit = "auto",
     duplicates: Duplicates = "error",
     user_info: Any = None,
     item_info: Any = None,
@@ -42,9 +45,10 @@ def read_log(
             gives the vocabularies 0..n-1, its values the ratings unless all are one). Paths by their ending: .parquet,
             .inter (RecBole, its .user and .item files beside it are read as side information), anything else as text.
         user, item, time, rating: names of the columns; "auto" looks for usual names (see `Columns`), None leaves out.
-        time_unit: "s", "ms", "us", "ns" since 1970-01-01 UTC, or "iso" for text such as 2015-03-01 12:00:00. Columns
-            of a date type need no unit.
-        duplicates: what to do when a user has an item twice: "error", or keep the "first" or "last" row in the source.
+        time_unit: "s", "ms", "us", "ns" since 1970-01-01 UTC, or "iso" for text such as 2015-03-01 12:00:00 (UTC where no zone
+            is given). "auto": numbers are seconds, text is read as ISO dates if all of it is; columns of a date type need no unit.
+        duplicates: what to do when a user has an item twice: "error", or keep the "first" or the "last" record by time, or the
+            last with the "count" or the "sum" of ratings as its rating (see `merge_repeats`).
         user_info, item_info: side information: a frame or a path (see `read_info`).
         text: how a text file is written; None: by the ending of its name.
 
@@ -57,11 +61,11 @@ def read_log(
     """
     columns = Columns(user, item, time, rating)
     if sparse.issparse(source):
-        log = _from_matrix(source)
+        log = _from_matrix(source, duplicates)
     else:
         table = _opened(source, columns, text or TextFormat())
         log = encode(table, time_unit=time_unit, duplicates=duplicates)
-        if table.path is not None and table.path.suffix == ".inter":
+        if table.path is not None and table.path.suffix.lower() == ".inter":
             beside = {ending: table.path.with_suffix(ending) for ending in (".user", ".item")}
             user_info = beside[".user"] if user_info is None and beside[".user"].is_file() else user_info
             item_info = beside[".item"] if item_info is None and beside[".item"].is_file() else item_info
@@ -95,11 +99,11 @@ def _opened(source: Any, columns: Columns, text: TextFormat) -> Table:
         raise TypeError(f"source must be a path, a pandas frame or a scipy sparse matrix, got {type(source).__name__}")
     path = Path(source)
     if path.is_dir():
-        raise DataError(f'{path} is a folder: name a file in it, or use load_dataset("folder", path=...)')
-    return open_parquet(path, columns) if path.suffix in (".parquet", ".pq") else open_text(path, text, columns)
+        raise DataError(f"{path} is a folder: name a file in it, or use read_interactions")
+    return open_parquet(path, columns) if is_parquet(path) else open_text(path, text, columns)
 
 
-def _from_matrix(matrix: Any) -> InteractionLog:
+def _from_matrix(matrix: Any, duplicates: Duplicates) -> InteractionLog:
     """Every stored value is an interaction; keys are row and column numbers, empty rows and columns included."""
     stored = matrix.tocoo()
     user, item = (np.asarray(index, dtype=np.int32) for index in stored.coords)
@@ -112,10 +116,15 @@ def _from_matrix(matrix: Any) -> InteractionLog:
         raise DataError(f"the matrix holds {broken.size} values that are not finite, the first (user, item): {first}: remove them")
     order = np.lexsort((item, user))
     user, item, value = user[order], item[order], value[order]
-    twice = np.flatnonzero((user[1:] == user[:-1]) & (item[1:] == item[:-1]))
-    if twice.size:
-        raise DataError(
-            f"the matrix stores {twice.size} entries twice, the first ({user[twice[0]]}, {item[twice[0]]}): call sum_duplicates()"
-        )
     users, items = (Vocabulary.of(np.arange(size)) for size in matrix.shape)
-    return InteractionLog(np.arange(len(value)), user, item, None, None if (value == 1).all() else value, users, items)
+    log = InteractionLog(np.arange(len(value)), user, item, None, value, users, items)
+    check_duplicates(duplicates)
+    if duplicates != "error":
+        log = merge_repeats(log, duplicates, "the matrix")
+    elif (found := repeats(log)) is not None:
+        order, again = found
+        at = order[1:][again][0]
+        raise DataError(
+            f"the matrix stores {again.sum()} entries twice, the first ({user[at]}, {item[at]}): call sum_duplicates(), or pass duplicates="
+        )
+    return log if duplicates in ("count", "sum") or (log.rating != 1).any() else replace(log, rating=None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from r2u_rec.data.reading.columns import Columns
+from r2u_rec.data.reading.files import opened, require_file
 from r2u_rec.errors import DataError
 
 
@@ -37,8 +38,28 @@ class Table:
     n_header: int = 0
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Returns all rows of a query; `source` is the view."""
-        return self.connection.sql(sql).fetchall()
+        """Returns all rows of a query; `source` is the view. DataError when the file turns out to be damaged."""
+        try:
+            return self.connection.sql(sql).fetchall()
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+
+    def frame(self) -> pd.DataFrame:
+        """Returns all columns of the view."""
+        try:
+            return self.connection.sql("SELECT * FROM source").df()
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+
+    def batches(self, sql: str, n_rows: int) -> Iterator[pa.RecordBatch]:
+        """Yields the rows of a query, `n_rows` at a time."""
+        try:
+            yield from self.connection.sql(sql).to_arrow_reader(n_rows)
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> DataError:
+        return DataError(f"{self.label} cannot be read ({str(error).splitlines()[0]}): it is damaged, write or copy it anew")
 
     @property
     def rejects(self) -> dict[int, str]:
@@ -86,16 +107,16 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET python_enable_replacements = false")  # no names of Python variables in queries
     connection.execute("SET TimeZone = 'UTC'")  # of dates that name no offset
     connection.execute("SET enable_progress_bar = false")  # it would write to standard output
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")  # Parquet's statistics are silent about NaN
     return connection
 
 
 def open_parquet(path: Path, columns: Columns | None) -> Table:
     """Opens Parquet with the types that its schema gives."""
-    if not path.is_file():
-        raise DataError(f"{path} is not a file: check the path")
+    require_file(path)
     connection = connect()
     try:
-        connection.execute(f"CREATE VIEW raw AS SELECT * FROM read_parquet({literal(str(path))})")
+        connection.execute(f"CREATE VIEW raw AS SELECT * FROM read_parquet({file_literal(path)})")
     except duckdb.Error as error:
         raise DataError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): write it anew") from error
     return _typed(connection, str(path), columns)
@@ -145,14 +166,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def file_literal(path: Path) -> str:
+    """Returns the path as an SQL string that names this one file, also where its name holds characters of a pattern."""
+    return literal("".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path)))
+
+
 def quoted(text: str) -> str:
     """Returns `text` as an SQL name."""
     return '"' + text.replace('"', '""') + '"'
-
-
-def opened(path: Path) -> Any:
-    """Returns the file's bytes, decompressed when its name ends in .gz."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
 
 
 def _words(kind: str, message: str) -> str:
