@@ -9,8 +9,8 @@ from r2u_rec.cli.settings import DataSettings, RevocabilitySettings
 from r2u_rec.data.catalogue.names import load_dataset, load_parts
 from r2u_rec.data.filters import compact, k_core, rated_at_least
 from r2u_rec.data.log import InteractionLog
+from r2u_rec.data.reading.files import TextFormat
 from r2u_rec.data.reading.read import read_log
-from r2u_rec.data.reading.text import TextFormat
 from r2u_rec.data.split import Parts, by_time, leave_last_out, random_per_user
 from r2u_rec.revocability.scoring import scored
 

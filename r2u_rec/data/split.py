@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
-from r2u_rec.suggest import unknown_name
 from r2u_rec.rng import stream
-
+from r2u_rec.suggest import unknown
 
 Shares: TypeAlias = tuple[float, float, float]
 SplitKind: TypeAlias = Literal["random", "last", "time"]
@@ -44,7 +43,7 @@ def split(log: InteractionLog, how: SplitKind = "random", *, shares: Shares = (0
         return leave_last_out(log)
     if how == "time":
         return by_time(log, shares=shares)
-    raise SettingsError(unknown_name("split", how, SPLIT_KINDS))
+    raise SettingsError(unknown("split", how, SPLIT_KINDS))
 
 
 def random_per_user(log: InteractionLog, shares: tuple[float, float, float] = (0.8, 0.1, 0.1), *, seed: int) -> Parts:
@@ -123,8 +122,8 @@ def by_time(log: InteractionLog, *, shares: tuple[float, float, float] | None = 
 def _cuts_by_share(time: NDArray[np.int64], shares: tuple[float, float, float] | None) -> tuple[int, int]:
     """The seconds at which validation and test begin."""
     normal = np.asarray(shares, dtype=np.float64)
-    if normal.shape != (3,) or (normal < 0).any() or not normal.sum() > 0:
-        raise ValueError(f"shares must be three numbers >= 0 that are not all zero, got {shares}")
+    if normal.shape != (3,) or not np.isfinite(normal).all() or (normal < 0).any() or not normal.sum() > 0:
+        raise ValueError(f"shares must be three finite numbers >= 0 that are not all zero, got {shares}")
     if len(time) == 0:
         return 0, 0
     ordered = np.append(np.sort(time), time.max() + 1)  # a part that begins behind the last record is empty

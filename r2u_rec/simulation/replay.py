@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.reading.faults import LATEST, LISTED, UNITS, refuse_rows, seconds_of
+from r2u_rec.data.reading.files import TextFormat, is_parquet
+from r2u_rec.data.reading.refusal import LISTED, refuse_rows
 from r2u_rec.data.reading.table import Table, open_parquet, quoted
-from r2u_rec.data.reading.text import TextFormat, open_text
+from r2u_rec.data.reading.text import open_text
+from r2u_rec.data.reading.times import TIME_UNITS, TimeColumn, TimeUnit, refuse_unclear, time_column
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.simulation.requests import Request, fault_of
@@ -32,7 +33,7 @@ def read_requests(
     category: str = "category",
     since: str = "since",
     until: str = "until",
-    time_unit: str = "s",
+    time_unit: TimeUnit = "auto",
     unknown: Literal["error", "skip"] = "error",
     note: Callable[[str], None] | None = None,
     text: TextFormat | None = None,
@@ -45,7 +46,8 @@ def read_requests(
         time, kind, user, item, category, since, until: names of the columns. The first must be there; without a column of
             kinds all requests are of kind "user". An empty field is none. Requests of the same second keep the order of the file.
         time_unit: of all times: "s", "ms", "us", "ns" since 1970-01-01 UTC, or "iso" for text such as 2026-03-01 12:00:00 or
-            2026-03-01T12:00:00+02:00 (UTC where no offset is given); columns of a date type need no unit.
+            2026-03-01T12:00:00+02:00 (UTC where no offset is given). "auto": each column of numbers is in seconds, each of ISO
+            dates is read as such; columns of a date type need no unit.
         unknown: what to do with users and items that the log does not know: refuse the file, or "skip" those requests.
         note: is told what was skipped: how many, and the first of them.
         text: how a text file is written; None: by the ending of its name.
@@ -56,11 +58,11 @@ def read_requests(
     """
     if unknown not in ("error", "skip"):
         raise SettingsError(f"unknown must be error or skip, got {unknown!r}")
-    if time_unit != "iso" and time_unit not in UNITS:
-        raise SettingsError(f"time_unit must be one of {', '.join(UNITS)} or iso, got {time_unit!r}")
+    if time_unit not in TIME_UNITS:
+        raise SettingsError(f"time_unit must be one of {', '.join(TIME_UNITS[:-1])} or iso, got {time_unit!r}")
     names = dict(zip(_ROLES, (time, kind, user, item, category, since, until), strict=True))
     path = Path(path)
-    table = open_parquet(path, None) if path.suffix in (".parquet", ".pq") else open_text(path, text or TextFormat(), None)
+    table = open_parquet(path, None) if is_parquet(path) else open_text(path, text or TextFormat(), None)
     rows = _read(table, names, time_unit)
     faults, not_known = [], []
     found: list[dict[str, Any]] = []
@@ -96,9 +98,11 @@ def _read(table: Table, names: dict[str, str], time_unit: str) -> list[tuple[dic
         if not there.keys() & set(needed):
             columns = ", ".join(repr(name) for name in table.types)
             raise DataError(f"{table.label} has no column that says {what}; its columns are {columns}: pass {role}=NAME")
-    times = [role for role in there if role in _TIMES]
-    listing = [f"{quoted(name)}{'::VARCHAR' if role in times else ''}" for role, name in there.items()]
-    listing += [seconds_of(table.types[there[role]], time_unit, whole=False).replace('"time"', quoted(there[role])) for role in times]
+    times = [_settled(table, role, name, time_unit) for role, name in there.items() if role in _TIMES]
+    of_time = {time.column for time in times}
+    listing = [f"{quoted(name)}{'::VARCHAR' if name in of_time else ''}" for name in there.values()]
+    for time in times:
+        listing += [time.seconds(), time.finding()]
     read = table.rows(f"SELECT {', '.join(listing)} FROM (SELECT * FROM source)")
     if table.rejects:
         first = "; ".join(f"line {line}: {text}" for line, text in list(table.rejects.items())[:LISTED])
@@ -109,23 +113,19 @@ def _read(table: Table, names: dict[str, str], time_unit: str) -> list[tuple[dic
         if fields.get("category") is not None:
             fields["category"] = str(fields["category"])
         fault = None
-        for role, seconds in zip(times, values[len(there) :], strict=True):
-            raw = fields[role]
-            if raw is not None and time_unit == "iso" and table.types[there[role]] == "VARCHAR":
-                seconds = _iso(raw)
-            fault = fault or _fault_of_time(role, raw, seconds, time_unit)
-            fields[role] = None if raw is None or fault else math.floor(seconds)
+        read_times = zip((role for role in there if role in _TIMES), values[len(there) :: 2], values[len(there) + 1 :: 2], strict=True)
+        for role, seconds, finding in read_times:
+            is_empty = fields[role] is None and role != "received"
+            fault = fault or (None if is_empty else finding)
+            fields[role] = None if is_empty or fault else seconds
         out.append((fields, fault))
     return out
 
 
-def _iso(raw: str) -> float | None:
-    """Seconds since 1970-01-01 UTC of a text with or without an offset from UTC, or None when it is no date."""
-    try:
-        found = datetime.fromisoformat(raw.strip())
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+def _settled(table: Table, role: str, name: str, time_unit: str) -> TimeColumn:
+    """How a column of times is read, by all its rows."""
+    shown = "time" if role == "received" else role
+    return refuse_unclear(table, time_column(table, name, unit=time_unit, name=shown, flag="simulate.requests_time_unit"))
 
 
 def _filled(value: Any) -> Any:
@@ -133,17 +133,6 @@ def _filled(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else int(value) if value.is_integer() else value
     return None if value == "" else value
-
-
-def _fault_of_time(role: str, raw: Any, seconds: float | None, time_unit: str) -> str | None:
-    name = "time" if role == "received" else role
-    if raw is None:
-        return f"{name} is missing" if role == "received" else None
-    if seconds is None or math.isnan(seconds) or "_" in str(raw):
-        return f"{name} {str(raw)!r} is no {'date' if time_unit == 'iso' else 'number (time_unit tells another form)'}"
-    if not 0 <= seconds < LATEST:
-        return f"{name} {str(raw)!r} is out of range (1970 to 2099; time_unit tells another unit)"
-    return None
 
 
 def _stranger(fields: dict[str, Any], log: InteractionLog) -> str | None:

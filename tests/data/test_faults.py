@@ -50,11 +50,14 @@ def test_every_kind_of_bad_row_is_listed_with_its_line(tmp_path: Path) -> None:
         ("1,1,1_000,5", "rating '1_000' is not a number"),
         ("1,1,-inf,5", "rating is infinite"),
         ("1,1,1e300,5", "rating '1e300' is out of range"),
-        ("1,1,3,yesterday", "time 'yesterday' is not a number"),
+        ("1,1,3,yesterday", "time 'yesterday' is neither a number of seconds since 1970 nor an ISO date such as 2026-03-01 12:00:00"),
         ("1,1,3,nan", "time is NaN"),
-        ("1,1,3,-1", "time '-1' is out of range (1970 to 2099, in s; time_unit tells another unit)"),
-        ("1,1,3,4102444800", "time '4102444800' is out of range (1970 to 2099, in s; time_unit tells another unit)"),
-        ("1,1,3,978300760000", "time '978300760000' is out of range (1970 to 2099, in s; time_unit tells another unit)"),
+        ("1,1,3,-1", "time '-1' is out of range (1970 to 2099, in s; time_unit= (--data.time_unit) names another unit)"),
+        ("1,1,3,4102444800", "time '4102444800' is out of range (1970 to 2099, in s; time_unit= (--data.time_unit) names another unit)"),
+        (
+            "1,1,3,978300760000",
+            "time '978300760000' is out of range (1970 to 2099, in s; time_unit= (--data.time_unit) names another unit)",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_used_is_shown(tmp_path: Path, row: str, finding: str) -> None:
@@ -118,7 +121,8 @@ def test_a_pair_that_stands_twice_is_refused_with_both_lines(tmp_path: Path) -> 
         "log.csv: 2 rows repeat a pair of user and item, the first:\n"
         "  line 4: user 'a' and item 'x' again, first in line 2\n"
         "  line 6: user 'a' and item 'x' again, first in line 2\n"
-        'Remove them, or pass duplicates="first" or "last" to keep one of each.'
+        'Remove them, or pass duplicates="first" or "last" to keep one of each, "count" or "sum" to make one of them '
+        "(--data.duplicates on the command line)."
     )
 
 
@@ -127,7 +131,7 @@ def test_one_of_each_repeated_pair_can_be_kept() -> None:
     first, last = read_log(frame, duplicates="first"), read_log(frame, duplicates="last")
     assert (first.ids.tolist(), first.rating.tolist()) == ([0, 1, 2], [1.0, 2.0, 3.0])
     assert (last.ids.tolist(), last.rating.tolist()) == ([1, 2, 3], [2.0, 3.0, 4.0])
-    with pytest.raises(ValueError, match="duplicates must be error, first or last, got 'mean'"):
+    with pytest.raises(ValueError, match="duplicates must be error, first, last, count or sum, got 'mean'"):
         read_log(frame, duplicates="mean")
 
 
@@ -170,7 +174,7 @@ def test_a_date_that_is_missing_unreadable_or_out_of_range_is_listed(tmp_path: P
     with pytest.raises(DataError, match=r"row 0: time '1969-12-31 00:00:00' is out of range \(1970 to 2099\)"):
         read_log(pd.DataFrame({"user": [1], "item": [1], "time": pd.to_datetime(["1969-12-31"])}))
     assert "line 2: time 'soon' is no date" in refusal(tmp_path, "user,item,time\n1,1,soon\n", time_unit="iso")
-    with pytest.raises(ValueError, match="time_unit must be one of s, ms, us, ns or iso, got 'h'"):
+    with pytest.raises(ValueError, match="time_unit must be one of auto, s, ms, us, ns or iso, got 'h'"):
         read_log(pd.DataFrame({"user": [1], "item": [1], "time": [1]}), time_unit="h")
 
 
@@ -184,11 +188,11 @@ def test_a_matrix_with_values_that_are_not_finite_or_stored_twice_is_refused() -
 def test_files_that_are_not_what_their_name_says_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "no parquet", "log.parquet").startswith("log.parquet cannot be read as Parquet")
     assert "does not end in one of :token, :token_seq, :float, :float_seq" in refusal(tmp_path, "user_id\titem_id\n1\t2\n", "log.inter")
-    assert "the separator of log.xyz cannot be told from its name: pass text=TextFormat(separator=...)" in refusal(tmp_path, "a", "log.xyz")
+    assert "the separator of log.xyz cannot be told from its name: end the name in one of .csv, .tsv" in refusal(tmp_path, "a", "log.xyz")
     for path in (tmp_path / "nowhere.csv", tmp_path / "nowhere.parquet"):
         with pytest.raises(DataError, match=r"nowhere\.\w+ is not a file: check the path"):
             read_log(path)
-    with pytest.raises(DataError, match="is a folder: name a file in it, or use load_dataset"):
+    with pytest.raises(DataError, match="is a folder: name a file in it, or use read_interactions"):
         read_log(tmp_path)
     with pytest.raises(TypeError, match="source must be a path, a pandas frame or a scipy sparse matrix, got list"):
         read_log([1, 2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given as for_all
@@ -9,6 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from r2u_rec.data import InteractionLog, Parts, Vocabulary, by_time, given, leave_last_out, random_per_user
+from r2u_rec.data.split import split
+from r2u_rec.errors import SettingsError
 
 
 @st.composite
@@ -162,9 +166,9 @@ def test_a_mask_of_the_wrong_length_is_refused() -> None:
 
 
 def test_splits_by_time_refuse_a_log_without_time() -> None:
-    for split in (leave_last_out, lambda log: by_time(log, cuts=(1, 2))):
+    for by in (leave_last_out, lambda log: by_time(log, cuts=(1, 2))):
         with pytest.raises(ValueError, match=r"needs the time of each record, the log has none: read it with a time column"):
-            split(small(time=False))
+            by(small(time=False))
 
 
 @pytest.mark.parametrize("shares", [(0, 1, 1), (0.8, -0.1, 0.1), (0.5, 0.5), (float("nan"), 1, 1)])
@@ -180,5 +184,32 @@ def test_by_time_wants_either_shares_or_cuts_in_order() -> None:
         by_time(small(), shares=(1, 1, 1), cuts=(1, 2))
     with pytest.raises(ValueError, match=r"cuts must ascend, got validation from 3 and test from 1"):
         by_time(small(), cuts=(3, 1))
-    with pytest.raises(ValueError, match=r"shares must be three numbers >= 0 that are not all zero"):
+    with pytest.raises(ValueError, match=r"shares must be three finite numbers >= 0 that are not all zero"):
         by_time(small(), shares=(0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("how", "beneath"),
+    [
+        ("random", lambda log: random_per_user(log, (0.5, 0.25, 0.25), seed=3)),
+        ("last", leave_last_out),
+        ("time", lambda log: by_time(log, shares=(0.5, 0.25, 0.25))),
+    ],
+)
+def test_the_one_split_gives_the_bytes_of_the_function_beneath(how: str, beneath: Callable[[InteractionLog], Parts]) -> None:
+    log = small()
+    train, validation, test = split(log, how, shares=(0.5, 0.25, 0.25), seed=3)
+    for part, same in zip((train, validation, test), beneath(log), strict=True):
+        assert part.ids.tobytes() == same.ids.tobytes()
+
+
+def test_a_split_that_there_is_not_suggests_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="unknown split 'randon'; did you mean 'random'"):
+        split(small(), "randon")
+
+
+@pytest.mark.parametrize("shares", [(float("inf"), 1, 1), (float("nan"), 1, 1), (-1, 1, 1), (1, 1)])
+def test_shares_that_are_no_shares_are_refused(shares: tuple[float, ...]) -> None:
+    for how in ("random", "time"):
+        with pytest.raises(ValueError, match="shares must be three finite numbers >= 0"):
+            split(small(), how, shares=shares)

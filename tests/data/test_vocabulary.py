@@ -76,3 +76,15 @@ def test_keys_that_repeat_or_mix_types_are_refused() -> None:
         Vocabulary.of([1, "1"])
     with pytest.raises(DataError, match=r"known keys are integers, new keys are text, for example 'a': convert them to integers"):
         Vocabulary.of([1]).extended(["a"])
+
+
+@pytest.mark.parametrize(
+    "key", ["1_0", "010", "+10", " 10", "10 ", "10.0", "1e1", "\u0661\u0660", 10.0, 10.9, True, b"10", float("inf"), None]
+)
+def test_a_key_is_compared_as_it_was_given(key: object) -> None:
+    assert Vocabulary.of([1, 10]).code(key) is None
+    assert Vocabulary.of(["1", "10", "a"]).code(key) is None
+
+
+def test_text_keys_are_not_stripped() -> None:
+    assert Vocabulary.of(["a", " a"]).codes(["a", " a", "a "]).tolist() == [0, 1, -1]

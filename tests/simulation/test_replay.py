@@ -108,9 +108,9 @@ def test_every_bad_row_is_listed_with_its_line_and_value(tmp_path: Path, log: In
     assert refusal(written(tmp_path, "time,kind,user,item", *rows), log) == (
         "requests.csv: 8 of 9 requests cannot be used, the first:\n"
         "  line 3: time is missing\n"
-        "  line 4: time 'x' is no number (time_unit tells another form)\n"
+        "  line 4: time 'x' is neither a number of seconds since 1970 nor an ISO date such as 2026-03-01 12:00:00\n"
         "  line 5: kind must be one of user, interaction, item, category, window, got 'usr'; did you mean 'user'?\n"
-        "  line 6: time '-5' is out of range (1970 to 2099; time_unit tells another unit)\n"
+        "  line 6: time '-5' is out of range (1970 to 2099, in s; time_unit= (--simulate.requests_time_unit) names another unit)\n"
         "  line 7: item is missing: a request of kind 'item' needs it\n"
         "  and 3 more\n"
         "Correct or remove them."
@@ -122,12 +122,16 @@ def test_every_bad_row_is_listed_with_its_line_and_value(tmp_path: Path, log: In
     [
         ("5,user,10,b,,", {}, "item is 'b', and a request of kind 'user' has no item: leave it empty, or change the kind"),
         ("5,,10,,,", {}, "kind must be one of user, interaction, item, category, window, got None"),
-        ("nan,user,10,,,", {}, "time 'nan' is no number"),
-        ("1_0,user,10,,,", {}, "time '1_0' is no number"),
+        ("nan,user,10,,,", {}, "time is NaN"),
+        ("1_0,user,10,,,", {}, "time '1_0' is neither a number of seconds since 1970 nor an ISO date"),
         ("1e99,user,10,,,", {}, "time '1e99' is out of range"),
-        ("1767225600000,user,10,,,", {}, "time '1767225600000' is out of range (1970 to 2099; time_unit tells another unit)"),
+        (
+            "1767225600000,user,10,,,",
+            {},
+            "time '1767225600000' is out of range (1970 to 2099, in s; time_unit= (--simulate.requests_time_unit) names another unit)",
+        ),
         ("5,window,,,9,9", {}, "since must be earlier than until, got 9 and 9"),
-        ("5,window,,,soon,9", {}, "since 'soon' is no number"),
+        ("5,window,,,soon,9", {}, "since 'soon' is neither a number of seconds since 1970 nor an ISO date"),
         ("2026-02-30,user,10,,,", {"time_unit": "iso"}, "time '2026-02-30' is no date"),
         ("1969-12-31,user,10,,,", {"time_unit": "iso"}, "time '1969-12-31' is out of range"),
     ],
@@ -176,7 +180,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, log: InteractionL
     ("options", "message"),
     [
         ({"unknown": "ignore"}, "unknown must be error or skip, got 'ignore'"),
-        ({"time_unit": "days"}, "time_unit must be one of s, ms, us, ns or iso, got 'days'"),
+        ({"time_unit": "days"}, "time_unit must be one of auto, s, ms, us, ns or iso, got 'days'"),
     ],
 )
 def test_an_option_that_there_is_not_is_refused(tmp_path: Path, log: InteractionLog, options: dict[str, Any], message: str) -> None:

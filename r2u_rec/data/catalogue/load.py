@@ -12,11 +12,10 @@ from r2u_rec.data.catalogue.cards import File, Source
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.adjacency import read_adjacency
 from r2u_rec.data.reading.files import TextFormat
+from r2u_rec.data.reading.folder import files_of
 from r2u_rec.data.reading.info import read_info
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import DataError
-
-_ENDINGS = (".parquet", ".pq", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,10 @@ def read_source(place: Path, source: Source, *, user_info: Any = None, item_info
     """
     how = {**source.read, **options}
     texts = {key: _text(how.pop(key, None)) for key in ("text", "users_text", "items_text")}
-    names = {key: place / how.pop(key) for key in ("interactions", "train", "validation", "test", "users", "items") if key in how}
+    parts: tuple[str, ...] = ("interactions", "train", "validation", "test", "users", "items")
+    names = {part: place / how.pop(part) for part in parts if part in how}
+        key: place / how.pop(key) for key in ("interactions", "train", "validation", "test", "users", "items") if key in how
+    }
     reader: Callable[[Path], InteractionLog] = lambda path: read_log(path, text=texts["text"], **how)  # noqa: E731
     if how.pop("adjacency", False):
         reader = read_adjacency
@@ -68,37 +70,9 @@ def read_source(place: Path, source: Source, *, user_info: Any = None, item_info
 
 
 def folder_source(folder: Path) -> Source:
-    """Returns how to read a folder of one's own files; DataError when it holds none of the known names, or several.
-
-    Interactions: one NAME.inter, or interactions.*, or train.* and test.* (and validation.*); side information:
-    users.*, items.*; where .* is one of .parquet, .csv, .tsv in any case, also packed with gzip.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: name one that holds your files")
-    atomic = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".inter")
-    found = {stem: _named(folder, stem) for stem in ("interactions", "train", "validation", "test", "users", "items")}
-    forms = [name for name in [*atomic, found["interactions"], found["train"]] if name]
-    if len(forms) != 1:
-        has = f"it holds {', '.join(forms)}" if forms else "it holds none of them"
-        raise DataError(f"{folder} must hold one NAME.inter, or interactions.csv, or train.csv and test.csv (or .tsv, .parquet): {has}")
-    if atomic:
-        read: dict[str, Any] = {"interactions": atomic[0]}
-    elif found["interactions"]:
-        read = {key: found[key] for key in ("interactions", "users", "items") if found[key]}
-    else:
-        if not found["test"]:
-            raise DataError(f"{folder} holds {found['train']} but no test file beside it: add it, or rename the file interactions")
-        read = {key: found[key] for key in ("train", "validation", "test", "users", "items") if found[key]}
-    return Source("folder", tuple(File(name) for name in read.values()), read, (str(folder),))
-
-
-def _named(folder: Path, stem: str) -> str | None:
-    wanted = [stem + ending for ending in _ENDINGS]
-    named = [path for path in folder.iterdir() if path.name.startswith(f"{stem}.") and path.name.lower() in wanted and path.is_file()]
-    there = sorted((path.name for path in named), key=lambda name: wanted.index(name.lower()))
-    if len(there) > 1:
-        raise DataError(f"{folder} holds {' and '.join(there)}: keep one of them")
-    return there[0] if there else None
+    """Returns how to read a folder of one's own files; DataError when it holds none of the known names, or several (see `files_of`)."""
+    read = files_of(folder)
+    return Source("folder", tuple(File(name) for name in read.values()), dict(read), (str(folder),))
 
 
 def _joined(logs: Sequence[InteractionLog | None]) -> Loaded:

@@ -139,7 +139,9 @@ def _loaded(name: str, path: str | Path | None, options: Mapping[str, Any]) -> L
             raise SettingsError('the data set "folder" needs a path: name the folder that holds your files')
         return read_folder(Path(path), **options)
     if options:
-        raise SettingsError(f"{name} is read as its card says, {next(iter(options))} is for files of your own: leave it out, or pass a folder")
+        raise SettingsError(
+            f"{name} is read as its card says, {next(iter(options))} is for files of your own: leave it out, or pass a folder"
+        )
     place, source = obtain(name, path=path)
     loaded = read_source(place, source)
     _check_loaded(entry, loaded, place)

@@ -29,7 +29,9 @@ def read_adjacency(path: str | Path) -> InteractionLog:
     try:
         connection.execute(f'CREATE VIEW source AS SELECT keys[1] AS "user", unnest(keys[2:]) AS "item" FROM ({pairs})')
         return encode(Table(connection, str(path), {"user": "VARCHAR", "item": "VARCHAR"}))
-    except duckdb.Error as error:
+    except (duckdb.Error, DataError) as error:
+        if isinstance(error, DataError) and not isinstance(error.__cause__, duckdb.Error):
+            raise  # a fault of the rows, in words already
         raise DataError(
             f"{path} cannot be read as lines of text ({str(error).splitlines()[0]}): it must be UTF-8, one line a user"
         ) from error

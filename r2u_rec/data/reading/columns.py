@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from r2u_rec.errors import DataError
+from r2u_rec.suggest import suggest
 
 ROLES = ("user", "item", "time", "rating")
 AUTO: Mapping[str, tuple[str, ...]] = {
@@ -52,4 +53,7 @@ class Columns:
 def _missing(source: str, role: str, wanted: str, names: Sequence[str]) -> str:
     tried = f"none of {', '.join(AUTO[role])}" if wanted == "auto" else f"no column {wanted!r}"
     there = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    return f"{source} has {tried} for the {role}; its columns are {there}: pass {role}=NAME (--data.{role} NAME on the command line), and the separator if the columns look wrong"
+    if wanted != "auto":
+        tried += suggest(wanted, names).replace("; ", ", ")
+    remedy = f"pass {role}=NAME (--data.{role} NAME on the command line), and the separator if the columns look wrong"
+    return f"{source} has {tried} for the {role}; its columns are {there}: {remedy}"

@@ -50,7 +50,7 @@ def check(table: Table, time_unit: str = "auto") -> Checked:
 
 
 def _quick_look(table: Table, time: TimeColumn | None) -> tuple[int, dict[str, bool], bool, bool]:
-    """Number of rows, whether all keys are integers, whether a few cheap sums prove that there is no fault, and whether times may be dates."""
+    """Rows, whether all keys are integers, whether a few sums prove that there is no fault, and whether the times may be dates."""
     sums = ["count(*)"]
     for role in ("user", "item"):
         sums.append(f"count(*) FILTER ({_INTEGER.format(role)})" if table.types[role] == "VARCHAR" else "NULL")

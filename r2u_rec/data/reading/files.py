@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from r2u_rec.errors import DataError
 
@@ -130,6 +131,24 @@ def has_mixed_line_ends(path: Path) -> bool:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise damaged(path, error) from error
     return sum(n > 0 for n in (n_both, n_feeds - n_both, n_returns - n_both)) > 1
+
+
+def with_line_feeds(path: Path, quote: str) -> IO[bytes]:
+    """Returns an unpacked copy of a text file whose lines all end in a line feed; what stands in quotes stays. It is gone when closed."""
+    copy = tempfile.NamedTemporaryFile(suffix=".txt")  # noqa: SIM115 - the caller closes it; readable by its owner alone
+    in_quotes, carried = False, b""
+    with opened(path) as file:
+        while block := file.read(_BLOCK):
+            block = carried + block
+            carried = b"\r" if block.endswith(b"\r") else b""  # a line feed may follow
+            parts = block.removesuffix(b"\r").split(quote.encode()) if quote else [block.removesuffix(b"\r")]
+            for at, part in enumerate(parts):
+                in_quotes ^= at > 0
+                parts[at] = part if in_quotes else part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            copy.write(quote.encode().join(parts))
+    copy.write(b"\n" if carried else b"")
+    copy.flush()
+    return copy
 
 
 def damaged(path: Path, error: Exception) -> DataError:

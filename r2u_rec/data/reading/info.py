@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from r2u_rec.data.reading.check import missing_key
 from r2u_rec.data.reading.columns import AUTO
 from r2u_rec.data.reading.files import TextFormat, is_parquet
 from r2u_rec.data.reading.refusal import LISTED, refuse_rows
@@ -42,8 +43,7 @@ def read_info(source: Any, role: str, keys: Vocabulary, *, column: str = "auto",
     table = _opened(source, text)
     name = next((name for name in (column, *AUTO[role]) if name in table.types), None)
     if name is None:
-        there = ", ".join(repr(name) for name in table.types)
-        raise DataError(f"{table.label} has no column of {role} keys; its columns are {there}: name the key column {AUTO[role][0]!r} or pass {role}=NAME (--data.{role})")
+        raise DataError(missing_key(table.label, role, list(table.types)))
     frame = table.frame()
     if table.rejects:
         first = "; ".join(f"line {line}: {text}" for line, text in list(table.rejects.items())[:LISTED])
@@ -80,7 +80,9 @@ def _refuse_other_spellings(table: Table, role: str, unknown: NDArray[Any], rows
     if keys.is_integer:
         known = {number: number for number, code in zip(spelled.values(), keys.codes(list(spelled.values())), strict=True) if code >= 0}
     else:
-        known = {number: key for code, key in enumerate(keys.keys) if code not in keys.empty and (number := spelled_integer(key)) is not None}
+        known = {
+            number: key for code, key in enumerate(keys.keys) if code not in keys.empty and (number := spelled_integer(key)) is not None
+        }
     other = [(row, str(key), known[spelled[row]]) for row, key in zip(rows.tolist(), unknown, strict=True) if spelled.get(row) in known]
     if other:
         found = [(row, f"{role} {key!r} here, {in_log!r} in the log") for row, key, in_log in other[:LISTED]]

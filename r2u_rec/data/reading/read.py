@@ -127,4 +127,5 @@ def _from_matrix(matrix: Any, duplicates: Duplicates) -> InteractionLog:
         raise DataError(
             f"the matrix stores {again.sum()} entries twice, the first ({user[at]}, {item[at]}): call sum_duplicates(), or pass duplicates="
         )
-    return log if duplicates in ("count", "sum") or (log.rating != 1).any() else replace(log, rating=None)
+    all_ones = duplicates not in ("count", "sum") and bool((value == 1).all())
+    return replace(log, rating=None) if all_ones else log

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import numpy as np
@@ -29,6 +29,7 @@ class Table:
         types: DuckDB type of each column of the view.
         path: the text file, or None for Parquet and frames.
         n_header: header lines above the first row of a text file.
+        copy: the temporary file that is read in place of `path`, gone with the table.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -36,6 +37,7 @@ class Table:
     types: dict[str, str]
     path: Path | None = None
     n_header: int = 0
+    copy: IO[bytes] | None = None
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Returns all rows of a query; `source` is the view. DataError when the file turns out to be damaged."""
@@ -81,7 +83,7 @@ class Table:
         """Whether each row stands on a line of its own; otherwise (quoted line ends, blank lines) only row numbers are certain."""
         if self.path is None:
             return False
-        with opened(self.path) as file:
+        with opened(self.path if self.copy is None else Path(self.copy.name)) as file:
             n_lines, last = 0, b"\n"
             while block := file.read(1 << 22):
                 n_lines, last = n_lines + block.count(b"\n"), block[-1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from r2u_rec.data.reading.columns import Columns
-from r2u_rec.data.reading.files import TextFormat, has_mixed_line_ends, header, is_packed, plain_names, require_file
+from r2u_rec.data.reading.files import TextFormat, has_mixed_line_ends, header, is_packed, plain_names, require_file, with_line_feeds
 from r2u_rec.data.reading.table import Table, connect, file_literal, literal, quoted
 from r2u_rec.errors import DataError
 
@@ -21,6 +21,8 @@ def open_text(path: Path, text: TextFormat, columns: Columns | None) -> Table:
     separator, quote = text.separator_of(path), text.quote_of(path)
     names = list(text.names) if text.names else header(path, text)
     mixed = (text.encoding != "utf-16" or is_packed(path)) and has_mixed_line_ends(path) and text.encoding != "utf-16"
+    copy = with_line_feeds(path, quote) if mixed else None  # DuckDB's strict reader takes one kind of line end
+    read = path if copy is None else Path(copy.name)
     connection = connect()
     options = {
         "delim": literal(separator),
@@ -28,15 +30,14 @@ def open_text(path: Path, text: TextFormat, columns: Columns | None) -> Table:
         "escape": literal(quote),
         "header": "false" if text.names else "true",
         "encoding": literal(text.encoding),
-        "compression": literal("gzip" if is_packed(path) else "none"),
-        "strict_mode": "false" if mixed else "true",  # the strict reader takes one kind of line end
+        "compression": literal("gzip" if is_packed(path) and copy is None else "none"),
         "columns": "{" + ", ".join(f"{literal(f'c{i}')}: 'VARCHAR'" for i in range(len(names))) + "}",
     }
-    fixed = "auto_detect=false, store_rejects=true, rejects_limit=0"
-    reader = f"read_csv({file_literal(path)}, {', '.join(f'{k}={v}' for k, v in options.items())}, {fixed})"
+    fixed = "auto_detect=false, store_rejects=true, rejects_limit=0, strict_mode=true"
+    reader = f"read_csv({file_literal(read)}, {', '.join(f'{k}={v}' for k, v in options.items())}, {fixed})"
     plain = plain_names(path, names)
     chosen = {name: name for name in plain} if columns is None else columns.among(plain, str(path))
     listing = ", ".join(f"c{plain.index(name)} AS {quoted(role)}" for role, name in chosen.items())
     connection.execute(f"CREATE VIEW source AS SELECT {listing} FROM {reader}")
     n_header = 0 if text.names else 1
-    return Table(connection, str(path), dict.fromkeys(chosen, "VARCHAR"), path, n_header)
+    return Table(connection, str(path), dict.fromkeys(chosen, "VARCHAR"), path, n_header, copy)

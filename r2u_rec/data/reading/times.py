@@ -55,7 +55,7 @@ class TimeColumn:
             seconds = f"(CASE WHEN {self._is_iso} THEN epoch(TRY_CAST(trim({name}::VARCHAR) AS TIMESTAMPTZ)) END)"  # the session is in UTC
         else:
             seconds = f"TRY_CAST({name} AS DOUBLE) / {UNITS[self.unit]}"
-        return f"CAST(floor({seconds}) AS BIGINT)" if whole else seconds
+        return f"TRY_CAST(floor({seconds}) AS BIGINT)" if whole else seconds
 
     def is_odd(self) -> str:
         """Returns SQL that is true for numbers in a spelling that is refused, which `seconds` reads."""
@@ -71,7 +71,9 @@ class TimeColumn:
         cases = f"WHEN {missing} THEN '{self.name} is missing' "
         if not self.is_date_type and self.unit != "iso":
             unread = f"{seconds} IS NULL" + (f" OR contains({column}, '_')" if self.is_text else "")
-            what = "neither a number of seconds since 1970 nor an ISO date such as 2026-03-01 12:00:00" if self.is_guessed else "not a number"
+            what = (
+                "neither a number of seconds since 1970 nor an ISO date such as 2026-03-01 12:00:00" if self.is_guessed else "not a number"
+            )
             cases += (
                 f"WHEN regexp_full_match(trim({column}::VARCHAR), '{_OTHER_DATE}') THEN {value} || ' {self._other_date}' "
                 f"WHEN {unread} THEN {value} || ' is {what}' "
@@ -80,7 +82,8 @@ class TimeColumn:
             bounds = f"(1970 to 2099, in {self.unit}; {self._spelled} names another unit)"
         else:
             other = f"regexp_full_match(trim({column}::VARCHAR), '{_OTHER_DATE}')"
-            cases += f"WHEN {seconds} IS NULL AND {other} THEN {value} || ' {self._other_date}' WHEN {seconds} IS NULL THEN {value} || ' is no date' "
+            cases += f"WHEN {seconds} IS NULL AND {other} THEN {value} || ' {self._other_date}' "
+            cases += f"WHEN {seconds} IS NULL THEN {value} || ' is no date' "
             bounds = "(1970 to 2099)"
         return f"(CASE {cases}WHEN {seconds} < 0 OR {seconds} >= {LATEST} THEN {value} || ' is out of range {bounds}' END)"
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.reading.faults import LATEST, LISTED
+from r2u_rec.data.reading.files import TextFormat, ending, is_parquet
+from r2u_rec.data.reading.refusal import LISTED, numbered, refuse_rows
+from r2u_rec.data.reading.table import Table, open_frame, open_parquet, quoted
+from r2u_rec.data.reading.text import open_text
+from r2u_rec.data.reading.times import TimeUnit, refuse_unclear, time_column
 from r2u_rec.errors import DataError
 from r2u_rec.revocability.featurize.history import times_of
 
@@ -50,12 +53,14 @@ NOBODY = Erasures(pd.Index([]), np.empty(0, dtype=np.int64))
 """No request at all."""
 
 
-def read_erasures(source: Any) -> Erasures:
+def read_erasures(source: str | Path | pd.DataFrame, *, time_unit: TimeUnit = "auto") -> Erasures:
     """Reads past requests: one row each, with the user's key and the time.
 
     Args:
-        source: a frame, or a path that ends in .csv or .parquet. The key column is user_key, user or user_id; the time column
-            time, received or date: seconds since 1970-01-01 UTC, ISO text (UTC where it names no zone), or a date type.
+        source: a frame, or a path that ends in .csv, .tsv or .parquet. The key column is user_key, user or user_id; the time column
+            time, received or date.
+        time_unit: of the times, as for a log (see `read_interactions`): "auto" reads seconds since 1970-01-01 UTC, ISO text (UTC
+            where it names no zone), or a date type.
 
     Returns:
         the first request of each user.
@@ -63,22 +68,24 @@ def read_erasures(source: Any) -> Erasures:
     Raises:
         DataError: a column is missing, a row has no key or no time that can be read, or there are no rows.
     """
-    frame, label = _opened(source)
-    key, time = (_column(frame, names, label) for names in (_KEY_COLUMNS, _TIME_COLUMNS))
-    if len(frame) == 0:
-        raise DataError(f"{label} has no rows: give at least one past request, or use a scorer that needs none")
-    seconds = _seconds(time)
-    no_key = key.isna() | (key.astype("str").str.strip() == "")
-    bad = np.flatnonzero(no_key.to_numpy() | np.isnan(seconds) | (seconds < 0) | (seconds >= LATEST))
-    if bad.size:
-        first = "; ".join(f"row {row + 1}: user {key.iloc[row]!r}, time {time.iloc[row]!r}" for row in bad[:LISTED])
-        raise DataError(
-            f"{label}: {bad.size} of {len(frame)} rows have no key or no time between 1970 and 2099, the first: {first}: "
-            "give times as seconds or as ISO text, and correct or remove these rows"
-        )
+    table = _opened(source)
+    key, name = (_column(table, names) for names in (_KEY_COLUMNS, _TIME_COLUMNS))
+    if table.n_rows == 0:
+        raise DataError(f"{table.label} has no rows: give at least one past request, or use a scorer that needs none")
+    time = refuse_unclear(table, time_column(table, name, unit=time_unit, name="time", flag=None))
+    no_key = f"{quoted(key)} IS NULL OR trim({quoted(key)}::VARCHAR) = ''"
+    finding = f"CASE WHEN {no_key} THEN 'user is missing' ELSE {time.finding()} END"
+    n_bad = int(table.rows(f"SELECT count({finding}) FROM source")[0][0])
+    if n_bad:
+        refuse_rows(table, f"{n_bad} of {table.n_rows} rows cannot be used", numbered(table, finding), n_bad, "correct or remove them")
+    if table.rejects:
+        first = "; ".join(f"line {line}: {text}" for line, text in list(table.rejects.items())[:LISTED])
+        raise DataError(f"{table.label}: {len(table.rejects)} lines cannot be used, the first: {first}: correct or remove them")
+    read = table.rows(f"SELECT {quoted(key)}, {time.seconds()} FROM (SELECT * FROM source)")
+    keys, seconds = pd.Series([row[0] for row in read]), np.array([row[1] for row in read], dtype=np.int64)
     order = np.argsort(seconds, kind="stable")
-    first = ~key.iloc[order].astype("str").duplicated().to_numpy()
-    return Erasures(pd.Index(key.iloc[order[first]]), seconds[order[first]].astype(np.int64))
+    first_of_user = ~keys.iloc[order].duplicated().to_numpy()
+    return Erasures(pd.Index(keys.iloc[order[first_of_user]]), seconds[order[first_of_user]])
 
 
 def simulated_erasures(log: InteractionLog, per_day: ArrayLike, *, start: int, end: int, rng: np.random.Generator) -> Erasures:
@@ -110,34 +117,20 @@ def simulated_erasures(log: InteractionLog, per_day: ArrayLike, *, start: int, e
     return Erasures(log.user_keys.keys[who[order]], at[order])
 
 
-def _opened(source: Any) -> tuple[pd.DataFrame, str]:
+def _opened(source: str | Path | pd.DataFrame) -> Table:
     if isinstance(source, pd.DataFrame):
-        return source, "the table of erasures"
+        return open_frame(source, None, "the table of erasures")
     path = Path(source)
-    if path.suffix == ".csv":
-        return pd.read_csv(path, dtype="str", keep_default_na=False), str(path)  # a key 007 stays 007
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path), str(path)
-    raise DataError(f"{path} must end in .csv or .parquet: write the past erasures as one of these")
+    if is_parquet(path):
+        return open_parquet(path, None)
+    if ending(path) in (".csv", ".tsv"):
+        return open_text(path, TextFormat(), None)  # all fields as text: a key 007 stays 007
+    raise DataError(f"{path} must end in .csv, .tsv or .parquet: write the past erasures as one of these")
 
 
-def _column(frame: pd.DataFrame, names: tuple[str, ...], label: str) -> pd.Series:
+def _column(table: Table, names: tuple[str, ...]) -> str:
     for name in names:
-        if name in frame.columns:
-            return frame[name]
-    there = ", ".join(map(repr, map(str, frame.columns)))
-    raise DataError(f"{label} has no column {', '.join(names[:-1])} or {names[-1]}; its columns are {there}: rename one")
-
-
-def _seconds(time: pd.Series) -> NDArray[np.float64]:
-    """(n,) seconds since 1970-01-01 UTC, NaN where a time cannot be read."""
-    if pd.api.types.is_datetime64_any_dtype(time):
-        dates = pd.to_datetime(time, utc=True)
-    else:
-        numbers: NDArray[np.float64] = pd.to_numeric(time, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        if not np.isnan(numbers).all():
-            return np.asarray(np.floor(numbers))
-        dates = pd.to_datetime(time, utc=True, errors="coerce", format="ISO8601")
-    seconds = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    found: NDArray[np.float64] = seconds.to_numpy(dtype=np.float64, na_value=np.nan)
-    return found
+        if name in table.types:
+            return name
+    there = ", ".join(map(repr, table.types))
+    raise DataError(f"{table.label} has no column {', '.join(names[:-1])} or {names[-1]}; its columns are {there}: rename one")
