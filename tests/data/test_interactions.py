@@ -52,6 +52,12 @@ def test_side_information_that_is_named_comes_before_that_of_the_folder(tmp_path
     assert log.user_info["age"].tolist()[0] == 99
 
 
+def test_one_separator_holds_for_all_files_of_a_folder(tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "interactions.csv", index=False, sep=";")
+    (tmp_path / "users.csv").write_text("customer;age\n1;31\n")
+    assert read_interactions(tmp_path, **COLUMNS, separator=";").user_info["age"].tolist()[0] == 31.0
+
+
 def test_filters_give_new_codes_and_keep_ids() -> None:
     log = read_interactions(FRAME, **COLUMNS, min_rating=4)
     assert (log.ids.tolist(), log.user_keys.keys.tolist()) == ([0, 2, 3], [1, 2])

@@ -49,8 +49,6 @@ def read_source(place: Path, source: Source, *, user_info: Any = None, item_info
     texts = {key: _text(how.pop(key, None)) for key in ("text", "users_text", "items_text")}
     parts: tuple[str, ...] = ("interactions", "train", "validation", "test", "users", "items")
     names = {part: place / how.pop(part) for part in parts if part in how}
-        key: place / how.pop(key) for key in ("interactions", "train", "validation", "test", "users", "items") if key in how
-    }
     reader: Callable[[Path], InteractionLog] = lambda path: read_log(path, text=texts["text"], **how)  # noqa: E731
     if how.pop("adjacency", False):
         reader = read_adjacency
@@ -62,7 +60,7 @@ def read_source(place: Path, source: Source, *, user_info: Any = None, item_info
     for role, given in (("user", user_info), ("item", item_info)):
         beside = names.get(f"{role}s") if given is None else given
         if beside is not None:
-            text = texts[f"{role}s_text"] if given is None else texts["text"]
+            text = (texts[f"{role}s_text"] if given is None else None) or options.get("text")
             keys = log.user_keys if role == "user" else log.item_keys
             info = read_info(beside, role, keys, column=options.get(role, "auto"), text=text)
             log = replace(log, user_info=info) if role == "user" else replace(log, item_info=info)
