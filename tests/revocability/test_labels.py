@@ -42,13 +42,13 @@ def test_times_may_be_seconds_iso_text_or_dates():
 
 def test_faults_of_the_table_name_the_rows():
     frame = pd.DataFrame({"user": ["a", "", "b", "c"], "time": ["5", "6", "soon", str(10**13)]})
-    with pytest.raises(DataError, match=r"(?s)3 of 4 rows.*row 1: user is missing\n.*row 2: time 'soon'.*row 3: time '10.*Correct or remove"):
+    with pytest.raises(DataError, match=r"(?s)3 of 4 rows.*row 1: user is missing.*row 2: time 'soon'.*row 3: time '1"):
         read_erasures(frame)
     with pytest.raises(DataError, match="has no column time, received or date; its columns are 'user', 'when': rename one"):
         read_erasures(frame.set_axis(["user", "when"], axis=1))
     with pytest.raises(DataError, match="the table of erasures has no rows: give at least one past request"):
         read_erasures(frame.iloc[:0])
-    with pytest.raises(DataError, match=r"past\.txt must end in \.csv or \.parquet"):
+    with pytest.raises(DataError, match=r"past\.txt must end in \.csv, \.tsv or \.parquet"):
         read_erasures("past.txt")
 
 
