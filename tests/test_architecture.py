@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "core": set(),
     "unlearn": {"core"},
     "data": set(),
-    "revocability": {"data"},
+    "revocability": {"data", "registry"},
     "recsys": {"core", "unlearn", "data"},
     "vision": {"core", "data"},  # data: the cards, and fetching by them
     "language": {"core", "data"},

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from r2u_rec.suggest import unknown
+from r2u_rec.suggest import suggest
 
 VERBS = {
     "datasets": "list the data sets that are here and that can be had, and fetch them",
     "score": "write how likely each user is to withdraw",
-    "train": "train a model, prepared for erasure or not, into a run folder",
-    "forget": "erase users from a trained model into a new run folder",
-    "evaluate": "measure ranking quality and, against retrained references, what was forgotten",
+    "train": "train a model on everyone, prepared for erasure or not, into a run folder",
+    "forget": "erase users or interactions from a trained model into a new run folder",
     "recommend": "print the best items of users",
-    "run": "the main job: read, score, split, train, forget, evaluate, report",
+    "evaluate": "measure ranking quality and, against retrained references, what was forgotten",
+    "run": "the whole proof: read, score, split, train, forget, retrain, attack, report",
+    "compare": "hold methods of forgetting against retraining, on the same footing",
     "simulate": "play a stream of deletion requests against policies, and choose one",
-    "bench": "run a benchmark of the checkout",
+    "bench": "repeat the experiments behind the documentation and the paper",
 }
 """Each verb is the module r2u_rec.cli.verb_NAME with `run(argv) -> exit status`."""
 
@@ -42,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb = given[0]
     if verb not in VERBS:
-        return _fail(unknown("verb", verb, VERBS), 2)
+        near = suggest(verb, VERBS).replace("'", "")
+        return _fail(f"unknown verb {verb!r}" + (near or f"; there are {', '.join(VERBS)}"), 2)
     return _run(verb, given[1:], debug)
 
 
@@ -56,15 +59,21 @@ def overview() -> str:
 
 
 def _run(verb: str, argv: list[str], debug: bool) -> int:
-    from r2u_rec.cli.parse import UsageError
+    from r2u_rec.cli.command import Done
+    from r2u_rec.config.errors import UsageError
     from r2u_rec.errors import R2UError
 
     try:
         return int(import_module(f"r2u_rec.cli.verb_{verb}").run(argv))
-    except SystemExit as done:  # --help has printed
+    except Done:
+        return 0
+    except SystemExit as done:
         return int(done.code or 0)
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "stopped", 130)
+    except BrokenPipeError:  # who read the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except UsageError as error:
         if debug:
             raise

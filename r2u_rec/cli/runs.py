@@ -1,20 +1,15 @@
-"""Run folders: where they are, what stands in them, and how a verb that starts from one finds its settings."""
+"""Run folders: where they are, and the keys and settings that a verb takes from the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
-from r2u_rec.cli.parse import UsageError, parse, settings_of
-from r2u_rec.cli.settings import SETTINGS_FILE, Settings
+from r2u_rec.config.errors import UsageError
+from r2u_rec.config.parse import Given
 
 RUNS = Path("runs")
-MACHINE = ("device", "threads")
-"""Settings of the machine, which may change from verb to verb."""
 
 
 def folder_for(out: str | None, verb: str) -> Path:
@@ -22,46 +17,30 @@ def folder_for(out: str | None, verb: str) -> Path:
     return Path(out) if out else RUNS / f"{verb}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def parse_with_run(parser: ArgumentParser, argv: Sequence[str]) -> tuple[Path, Namespace]:
-    """Returns the run folder that comes first in `argv`, and the settings: the run's own, then files and flags.
+def refuse_changed(given: Given, sections: Sequence[str], verb: str) -> None:
+    """Raises UsageError for a flag that would change what the run was made with.
 
-    Raises:
-        UsageError: no folder is named, or it is no run folder.
+    Args:
+        sections: that the verb takes from the run folder, not from flags; "training.device" and "training.threads" may change.
     """
-    if {"-h", "--help"} & set(argv):
-        parser.parse_args(["--help"])
-    if not argv or argv[0].startswith("-"):
-        raise UsageError("name the run folder first, such as runs/NAME: train and forget write them")
-    run = Path(argv[0])
-    if not (run / SETTINGS_FILE).is_file():
-        raise UsageError(f"{run} holds no {SETTINGS_FILE}: name the folder of an earlier run")
-    return run, parse(parser, argv[1:], base=run / SETTINGS_FILE)
-
-
-def refuse_changed(parser: ArgumentParser, run: Path, s: Settings, sections: Sequence[str]) -> None:
-    """Raises UsageError when `s` differs in one of the `sections` from the settings that the run was made with, the machine's aside."""
-    told = settings_of(parse(parser, [], base=run / SETTINGS_FILE))
-    for section in sections:
-        before, now = asdict(getattr(told, section)), asdict(getattr(s, section))
-        for name in before.keys() - set(MACHINE):
-            if before[name] != now[name]:
-                raise UsageError(
-                    f"{section}.{name}={now[name]}, and {run} was trained with {before[name]}: leave it out, or train another run"
-                )
+    for key in sorted(given.set_keys):
+        if key.split(".")[0] in sections and key not in ("training.device", "training.threads"):
+            raise UsageError(f"{verb} takes {key} from {given.run}, as it was trained: leave --{key} out, or train another run")
 
 
 def keys_of(users: str | None, users_file: str | None) -> list[str]:
-    """Returns the user keys of --users k1,k2 and of the lines of --users_file.
+    """Returns the user keys of --users k1,k2 and of the lines of --users_file, each as it is written.
 
     Raises:
         UsageError: neither names a key, or the file cannot be read.
     """
-    keys = [key.strip() for key in (users or "").split(",")]
+    keys = users.split(",") if users else []
     if users_file is not None:
         try:
-            keys += [line.strip() for line in Path(users_file).read_text().splitlines()]
+            text = Path(users_file).read_bytes().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--users_file {users_file} cannot be read: {error}") from error
+        keys += text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     keys = [key for key in keys if key]
     if not keys:
         raise UsageError("name users: --users KEY,KEY or --users_file FILE with one key a line")

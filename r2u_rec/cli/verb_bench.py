@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from r2u_rec.cli.parse import UsageError
+from r2u_rec.config.errors import UsageError
 from r2u_rec.errors import SettingsError
 from r2u_rec.optional import needed_for
 from r2u_rec.suggest import unknown

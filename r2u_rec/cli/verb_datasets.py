@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from r2u_rec.cli.parse import UsageError, bare_parser, parse
+from r2u_rec.cli.command import Command
+from r2u_rec.config.errors import UsageError
 
 if TYPE_CHECKING:
     from r2u_rec.data.catalogue.names import Availability
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 def run(argv: Sequence[str]) -> int:
     """Lists all data sets, describes one, or fetches one."""
-    parser = bare_parser("datasets", "Lists the data sets that are here and that can be had.", "[NAME] [--fetch]")
-    parser.add_argument("name", type=str, nargs="?", default=None, help="describe this one")
-    parser.add_argument("--fetch", action="store_true", help="fetch it, unless it is here, and check it")
-    given = parse(parser, argv)
+    command = Command("datasets", "Lists the data sets that are here and that can be had; describes one; fetches it.")
+    command.parser.add_argument("name", nargs="?", metavar="NAME", help="describe this one")
+    command.parser.add_argument("--fetch", action="store_true", help="fetch it, unless it is here, and check it")
+    given = command.parse(argv).options
     if given.name is None and given.fetch:
         raise UsageError("name the data set to fetch: r2u datasets NAME --fetch")
 

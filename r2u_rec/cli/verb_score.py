@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r2u_rec.cli.parse import UsageError, parse, settings_of, settings_parser
-from r2u_rec.cli.settings import Settings
+from r2u_rec.cli.command import Command
+from r2u_rec.config.errors import UsageError
+from r2u_rec.config.settings import Settings
 from r2u_rec.optional import needed
 
 if TYPE_CHECKING:
@@ -22,24 +23,19 @@ _OUT = "scores.parquet"
 
 def run(argv: Sequence[str]) -> int:
     """Writes user_key, score, n_records and revocable, the most likely first; or answers a question about the scores."""
-    parser = settings_parser("score", "Writes how likely each user is to withdraw: Parquet or CSV.", ("data", "revocability"))
-    parser.add_argument("--out", type=str, default=None, metavar="FILE", help=f"ends in .parquet or .csv (default: {_OUT})")
-    parser.add_argument("--parts", action="store_true", help="write the quantities that scores are made of as columns too")
-    only = "; writes scores only with --out"
-    parser.add_argument("--explain", type=str, default=None, metavar="USER", help=f"print why this user has the score{only}")
-    parser.add_argument(
-        "--fairness",
-        type=str,
-        default=None,
-        metavar="COLUMN,COLUMN",
-        help=f"print who is flagged by group of the user information{only}",
-    )
-    parser.add_argument("--list", action="store_true", help="print the scorers and what each needs")
-    given = parse(parser, argv)
+    command = Command("score", "Writes how likely each user is to withdraw: Parquet or CSV.", ("data", "revocability"))
+    add, only = command.parser.add_argument, "; writes scores only with --out"
+    add("--out", metavar="FILE", help=f"ends in .parquet or .csv (default: {_OUT})")
+    add("--parts", action="store_true", help="write the quantities that scores are made of as columns too")
+    add("--explain", metavar="USER", help=f"print why this user has the score{only}")
+    add("--fairness", metavar="COLUMN,COLUMN", help=f"print who is flagged by group of the user information{only}")
+    add("--list", action="store_true", help="print the scorers and what each needs")
+    parsed = command.parse(argv)
+    given = parsed.options
     if given.list:
         _print_scorers()
         return 0
-    s, asks = settings_of(given), given.explain is not None or given.fairness is not None
+    s, asks = parsed.settings, given.explain is not None or given.fairness is not None
     out = Path(given.out or _OUT) if given.out or not asks else None
     if out is not None and out.suffix not in (".parquet", ".csv"):
         raise UsageError(f"--out must end in .parquet or .csv, got {out}")
@@ -47,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
     if out is not None and s.revocability.scorer == "learned":
         needed("matplotlib", "the calibration plot of a learned scorer")  # before anything slow
 
-    from r2u_rec.cli import sources
+    from r2u_rec.config import sources
     from r2u_rec.revocability import scoring
 
     log = sources.read(s.data)

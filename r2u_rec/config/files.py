@@ -62,15 +62,21 @@ def read_settings(path: Path) -> dict[str, Any]:
                 f"{path}: {name} must hold settings such as '{name}:\\n  ...', got {value!r}: leave it out to keep the defaults"
             )
         else:
-            flat.update(_flat(value, f"{name}."))
+            flat.update(flat_keys(value, f"{name}."))
     return flat
 
 
-def _flat(content: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
+def flat_keys(content: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns dotted key -> value of nested sections."""
     found: dict[str, Any] = {}
     for key, value in content.items():
-        found.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value})
+        found.update(flat_keys(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value})
     return found
+
+
+def flattened(settings: Settings) -> dict[str, Any]:
+    """Returns dotted key -> value of resolved settings."""
+    return flat_keys(settings.flat())
 
 
 def write_settings(settings: Settings, folder: Path) -> None:

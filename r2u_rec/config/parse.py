@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from r2u_rec.config.errors import UsageError
-from r2u_rec.config.files import preset, presets, read_settings, settings_of_run
+from r2u_rec.config.files import flat_keys, preset, presets, read_settings, settings_of_run
 from r2u_rec.config.keys import COMPONENTS, PLAIN, Key, all_keys
 from r2u_rec.config.settings import ForgetSettings, ModelChoice, PrepareSettings, Settings, component_names
 from r2u_rec.config.values import fitted, from_text
@@ -85,10 +85,7 @@ def parse(verb: str, own: VerbParser, argv: Sequence[str], *, takes_run: bool = 
 
 def settings_from_mapping(content: Mapping[str, Any], verb: str = "", where: str = "settings") -> Settings:
     """Returns the settings of nested or dotted keys; UsageError as `parse`."""
-    from r2u_rec.config.files import _flat
-
-    flat = _flat(content, "")
-    return _resolved(verb, [(flat, where)], {})
+    return _resolved(verb, [(flat_keys(content), where)], {})
 
 
 def _split(own: VerbParser, argv: list[str], file_flags: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:

@@ -21,10 +21,18 @@ class Registry(Generic[T]):
         kind: the class of the specs.
         group: the entry-point group in which other packages name theirs; the entry point's name is the spec's.
         builtin: name -> "module:attribute".
+        name_of: a spec -> the name that it gives itself.
     """
 
-    def __init__(self, what: str, kind: type[T], group: str, builtin: Mapping[str, str]) -> None:
-        self.what, self.kind, self.group = what, kind, group
+    def __init__(
+        self,
+        what: str,
+        kind: type[T],
+        group: str,
+        builtin: Mapping[str, str],
+        name_of: Callable[[T], str] = lambda spec: str(spec.name),  # type: ignore[attr-defined]
+    ) -> None:
+        self.what, self.kind, self.group, self.name_of = what, kind, group, name_of
         self._builtin = dict(builtin)
         self._specs: dict[str, T] = {}
         self._installed: dict[str, EntryPoint] | None = None
@@ -54,6 +62,12 @@ class Registry(Generic[T]):
                 raise SettingsError(unknown(self.what, name, self.names()))
         return self._specs[name]
 
+    def __getitem__(self, name: str) -> T:
+        return self.get(name)
+
+    def __len__(self) -> int:
+        return len(self.names())
+
     def items(self) -> Iterator[tuple[str, T]]:
         """Yields every name with its spec; imports them all."""
         for name in self.names():
@@ -65,8 +79,9 @@ class Registry(Generic[T]):
         Raises:
             SettingsError: it is not of the registry's kind, or its name is taken by another.
         """
-        name = str(getattr(spec, "name", ""))
-        self._checked(name, spec)
+        if not isinstance(spec, self.kind):
+            raise SettingsError(f"a {self.what} must be a {self.kind.__name__}, got a {type(spec).__name__}")
+        name = self.name_of(spec)
         there = self._specs.get(name)
         if (name in self.names() and there is None) or (there is not None and there != spec):
             raise SettingsError(f"there is a {self.what} {name!r} already: register yours under another name")
@@ -95,8 +110,8 @@ class Registry(Generic[T]):
     def _checked(self, name: str, spec: object) -> T:
         if not isinstance(spec, self.kind):
             raise SettingsError(f"{self.what} {name!r} is given by a {type(spec).__name__}: it must be a {self.kind.__name__}")
-        if getattr(spec, "name", None) != name or not name:
-            raise SettingsError(f"{self.what} {name!r} calls itself {getattr(spec, 'name', None)!r}: give it one name")
+        if self.name_of(spec) != name:
+            raise SettingsError(f"{self.what} {name!r} calls itself {self.name_of(spec)!r}: give it one name")
         return spec
 
 

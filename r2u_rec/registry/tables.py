@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from r2u_rec.registry.registry import Registry
 from r2u_rec.registry.specs import ArmSpec, MethodSpec, ModelSpec
 
@@ -72,3 +75,30 @@ METHODS: Registry[MethodSpec] = Registry(
         "fru": f"{_METHODS}.federated:FRU",
     },
 )
+
+_SCORERS = "r2u_rec.revocability.scorers"
+SCORERS: Registry[Callable[..., Any]] = Registry(
+    "scorer",
+    Callable,  # type: ignore[arg-type]
+    "r2u_rec.scorers",
+    {
+        "blend": f"{_SCORERS}.blend:blend",
+        "engagement": f"{_SCORERS}.behaviour:engagement",
+        "active_days": f"{_SCORERS}.behaviour:active_days",
+        "sessions": f"{_SCORERS}.behaviour:sessions",
+        "recent_intensity": f"{_SCORERS}.behaviour:recent_intensity",
+        "evolving_interest": f"{_SCORERS}.behaviour:evolving_interest",
+        "stability": f"{_SCORERS}.behaviour:stability",
+        "inactive_seconds": f"{_SCORERS}.behaviour:inactive_seconds",
+        "churn": f"{_SCORERS}.behaviour:churn",
+        "hazard": f"{_SCORERS}.behaviour:hazard",
+        "uniqueness": f"{_SCORERS}.exposure:uniqueness",
+        "crowd": f"{_SCORERS}.exposure:crowd",
+        "sensitivity": f"{_SCORERS}.exposure:sensitivity",
+        "disclosure": f"{_SCORERS}.exposure:disclosure",
+        "supplied": f"{_SCORERS}.blend:supplied",
+        "uniform": f"{_SCORERS}.blend:uniform",
+    },
+    name_of=lambda function: str(function.__name__),
+)
+"""Functions that `revocability.scorers.card.scorer` marks; each brings its card."""

@@ -43,5 +43,7 @@ class RevocabilitySettings:
     value: float = setting(0.5, "threshold: the lowest score that is revocable")
     users: tuple[str, ...] = setting((), "explicit: keys of the revocable users")
     request_share: float = setting(0.1, "run: share of all users that are erased, drawn from the revocable ones")
-    holdout: bool = setting(True, "keep as many users, matched with the erased ones, out of all training, to compare with")
-    calibration_share: float = setting(0.05, "share of all users kept out of training to set the length of the Newton step")
+    holdout: bool = setting(False, "keep as many users, matched with the erased ones, out of all training, to compare with; run: true")
+    calibration_share: float = setting(
+        0.0, "share of all users kept out of training by whom the length of an edit is set (canaries, shadow); run and simulate: 0.05"
+    )

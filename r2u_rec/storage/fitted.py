@@ -17,8 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from r2u_rec import __version__
-from r2u_rec.cli.build import task
-from r2u_rec.cli.model_settings import CLOSED_FORMS, ModelSettings
+from r2u_rec.config.plan import Plan
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
@@ -31,6 +30,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _COLUMNS = ("ids", "user", "item", "time", "rating")
 _CODE_ENDING = ".info"
+CLOSED = ("ease", "item_knn")
 
 
 @contextmanager
@@ -82,11 +82,11 @@ def save_fitted(fitted: Fitted, folder: Path, *, about: dict[str, Any] | None = 
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def load_fitted(folder: Path, model: ModelSettings) -> Fitted:
+def load_fitted(folder: Path, plan: Plan) -> Fitted:
     """Returns what `save_fitted` wrote, attached to its records.
 
     Args:
-        model: the settings that the run was trained with.
+        plan: that the run was trained with.
 
     Raises:
         DataError: the folder is no run folder, of another format, or a file is not the one that was written.
@@ -103,15 +103,16 @@ def load_fitted(folder: Path, model: ModelSettings) -> Fitted:
         **columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info, next_id=manifest["next_id"]
     )
     kind = manifest["memory"]["kind"]
-    if kind != model.name and (kind in CLOSED_FORMS or model.name in CLOSED_FORMS):
-        found = f"model.name={kind}" if kind in CLOSED_FORMS else "a model that was trained in steps"
-        raise DataError(f"{folder} holds {found} and its settings say model.name={model.name}: they do not belong together")
+    name, closed = plan.spec.name, plan.spec.closed_form is not None
+    if closed != (kind in CLOSED) or (closed and kind != name):
+        found = f"model.name={kind}" if kind in CLOSED else "a model that was trained in steps"
+        raise DataError(f"{folder} holds {found} and its settings say model.name={name}: they do not belong together")
     memory, states = memory_of(manifest["memory"], load_file(folder / "memory.safetensors")), load_file(folder / "model.safetensors")
     if kind == "ease":
         return Fitted(EaseModel(memory.inverse.to(getattr(torch, manifest["dtype"])), records.matrix()).eval(), records, memory)
     if kind == "item_knn":
         return Fitted(ItemKnnModel(states["neighbours"], states["similarities"], records.matrix()).eval(), records, memory)
-    own = task(model)
+    own: Any = plan.context().task
     if kind == "sharded":
         return sharded_from(manifest["memory"], memory, states, own, records)
     fresh = own.model(records, seed=0)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse import Namespace
-
-from r2u_rec.cli.parse import UsageError, bare_parser, parse
+from r2u_rec.cli.command import Command
 from r2u_rec.cli.runs import RUNS
+from r2u_rec.config.errors import UsageError
 
 if TYPE_CHECKING:
     from r2u_bench.paper.preset import Preset
 
-USAGE = "NAME ... | all | --list | --page  [flags]"
 SHOWN_FAILURES = 10
 
 
 def run(argv: Sequence[str]) -> int:
     """Lists the experiments, or runs those named; 1 when a trial failed or an experiment could not be judged or drawn."""
-    parser = bare_parser("bench paper", "Runs experiments of the paper: each writes JSON, a picture, and a page with a verdict.", USAGE)
+    command = Command("bench paper", "Runs experiments of the paper: each writes JSON, a picture, and a page with a verdict.")
+    parser = command.parser
     parser.add_argument("names", nargs="*", default=[], metavar="NAME", help="experiments, or all of them: all")
     parser.add_argument("--list", action="store_true", help="list the experiments and how many of their trials are stored")
     parser.add_argument("--preset", type=str, default="quick", metavar="NAME", help="quick, full, or a .yaml file (default: quick)")
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="processor threads of a trial (default: 1)")
     parser.add_argument("--device", type=str, default="cpu", metavar="NAME", help="torch device (default: cpu)")
     parser.add_argument("--page", action="store_true", help="write one page over all experiments in the folder")
-    given = parse(parser, argv)
+    given = command.parse(argv).options
     if not given.names and not given.list and not given.page:
         raise UsageError("name an experiment, such as fig3, or all; r2u bench paper --list shows them")
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse import Namespace
-
-from r2u_rec.cli.parse import UsageError, bare_parser, parse
+from r2u_rec.cli.command import Command
 from r2u_rec.cli.runs import RUNS
+from r2u_rec.config.errors import UsageError
 
 if TYPE_CHECKING:
     from r2u_bench.rivals.preset import Preset
 
-USAGE = "--list | --dataset NAME | --check  [flags]"
 PAGE = "rivals.html"
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 """The committed figures."""
@@ -22,7 +21,8 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 def run(argv: Sequence[str]) -> int:
     """Lists systems and recommenders, runs them on a data set, or checks committed numbers; 1 when a trial failed or a figure drifted."""
-    parser = bare_parser("bench rivals", "Holds every system of recommendation unlearning against retraining, on the same footing.", USAGE)
+    command = Command("bench rivals", "Holds every system of recommendation unlearning against retraining, on the same footing.")
+    parser = command.parser
     parser.add_argument("--list", action="store_true", help="list systems, recommenders, and which run on which")
     parser.add_argument("--dataset", type=str, default=None, metavar="NAME", help="run the preset of this name: ml-100k, ml-1m, ...")
     parser.add_argument("--preset", type=str, default=None, metavar="NAME", help="another preset, or a .yaml file, in place of --dataset")
@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=None, metavar="N", help="trials at once (default: cores)")
     parser.add_argument("--check", action="store_true", help="run a small slice again; fail when a figure drifts out of its spread")
     parser.add_argument("--numbers", type=str, default=None, metavar="FILE", help="check: the numbers file (default: that of the checkout)")
-    given = parse(parser, argv)
+    given = command.parse(argv).options
     if given.list:
         _list()
         return 0

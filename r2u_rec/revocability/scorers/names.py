@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.registry.tables import SCORERS
 from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share
-from r2u_rec.revocability.scorers.registry import REGISTRY
 from r2u_rec.suggest import unknown
-
-SCORERS: Mapping[str, Callable[..., Any]] = {name: card.function for name, card in REGISTRY.items()}
 
 POLICIES: Mapping[str, Callable[..., Any]] = {
     "top_share": top_share,
@@ -22,7 +20,7 @@ POLICIES: Mapping[str, Callable[..., Any]] = {
 
 def scorer(name: str) -> Callable[..., Any]:
     """Returns the scorer of that name; SettingsError with the nearest name when there is none."""
-    return _named(SCORERS, name, "scorer")
+    return SCORERS.get(name)
 
 
 def policy(name: str) -> Callable[..., Any]:

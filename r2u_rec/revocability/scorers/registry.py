@@ -5,32 +5,27 @@ python -m r2u_rec.revocability.scorers.registry docs/scorers.md     # writes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from r2u_rec.revocability.scorers import behaviour, exposure
-from r2u_rec.revocability.scorers.blend import blend, supplied, uniform
+from r2u_rec.registry.tables import SCORERS
 from r2u_rec.revocability.scorers.card import Scorer as Scorer
 from r2u_rec.revocability.scorers.card import card_of
 
-_FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    blend,
-    behaviour.engagement,
-    behaviour.active_days,
-    behaviour.sessions,
-    behaviour.recent_intensity,
-    behaviour.evolving_interest,
-    behaviour.stability,
-    behaviour.inactive_seconds,
-    behaviour.churn,
-    behaviour.hazard,
-    exposure.uniqueness,
-    exposure.crowd,
-    exposure.sensitivity,
-    exposure.disclosure,
-    supplied,
-    uniform,
-)
 
-REGISTRY: Mapping[str, Scorer] = {card.name: card for card in map(card_of, _FUNCTIONS)}
+class _Cards(Mapping[str, Scorer]):
+    """Name -> card of every scorer, those that other packages bring or a script has registered among them."""
+
+    def __getitem__(self, name: str) -> Scorer:
+        if name not in SCORERS:
+            raise KeyError(name)
+        return card_of(SCORERS.get(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SCORERS)
+
+    def __len__(self) -> int:
+        return len(SCORERS.names())
+
+
+REGISTRY: Mapping[str, Scorer] = _Cards()
 """Every scorer by its name."""

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from r2u_rec.cli import build
-from r2u_rec.cli.policy_words import cost_of, policy_of, words_of
-from r2u_rec.cli.scenario import Scenario, checkpoints_of, scenario_of
-from r2u_rec.cli.settings import SECTIONS, Settings
-from r2u_rec.cli.simulated_methods import BY_RULE, SHARDED, methods_of, operators_of, retraining, start_name
+from r2u_rec.api.streams.methods import BY_RULE, context_of, in_shards, methods_of, operators_of, plan_of, retraining, start_name
+from r2u_rec.api.streams.policy_words import cost_of, policy_of, words_of
+from r2u_rec.api.streams.scenario import Scenario, checkpoints_of, scenario_of
+from r2u_rec.config.parse import settings_from_mapping
+from r2u_rec.config.settings import Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.snapshots import model_leak
+from r2u_rec.registry.tables import METHODS
 from r2u_rec.simulation.calibration import calibrated
 from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.outcome import BatchEvent, CheckpointState
@@ -40,16 +41,13 @@ REFERENCE_SEEDS = 1000
 
 def settings_text(s: Settings) -> str:
     """Returns what a trial depends on as text: all settings but the lists of policies and seeds, which name trials themselves."""
-    return json.dumps({**asdict(s), "simulate": {**asdict(s.simulate), "policies": [], "seeds": []}}, sort_keys=True)
+    flat = s.flat()
+    return json.dumps({**flat, "simulate": {**flat["simulate"], "policies": [], "seeds": []}}, sort_keys=True)
 
 
 def settings_of(spec: Spec) -> Settings:
     """Returns the settings that `settings_text` wrote, with the seed of the spec."""
-    given = json.loads(spec["settings"])
-    sections = {
-        name: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given[name].items()}) for name, kind in SECTIONS.items()
-    }
-    return Settings(**sections, seed=int(spec["seed"]))
+    return settings_from_mapping({**json.loads(spec["settings"]), "seed": int(spec["seed"])})
 
 
 def start(spec: Spec) -> list[dict[str, Any]]:
@@ -57,13 +55,15 @@ def start(spec: Spec) -> list[dict[str, Any]]:
     s, seed, name = settings_of(spec), int(spec["seed"]), str(spec["arm"])
     arm = name.removesuffix(BY_RULE)
     scenario, operators = scenario_of(s, seed), tuple(spec["operators"])
-    task, methods = build.task(s.model), methods_of(s, Policy(arm, operators[0], arm), scenario.cohorts, operators)
+    parts = scenario.context_parts
+    task = context_of(plan_of(s, arm, operators[0]), parts).task
+    methods = methods_of(s, Policy(arm, operators[0], arm), parts, operators)
     records = scenario.start_records
     fitted, cost = measured(lambda: methods[operators[0]].fit(task, records, seed=seed))
     # A training later on keeps the length of the step that was found at release, and trains no shadow model.
     training = cost
     if length_of(fitted) is not None:
-        training = measured(lambda: retraining(s, arm, scenario.cohorts).fit(task, records, seed=seed))[1]
+        training = measured(lambda: retraining(s, arm, parts).fit(task, records, seed=seed))[1]
     costs = {RETRAIN: OperatorCost(0.0, 0.0, training.seconds / len(records), exact=True)}
     for operator in operators:
         if operator != RETRAIN:
@@ -80,8 +80,8 @@ def reference(spec: Spec) -> list[dict[str, Any]]:
     s, seed = settings_of(spec), int(spec["seed"])
     scenario = scenario_of(s, seed)
     records = scenario.left_at(checkpoints_of(s, scenario.stream)[int(spec["checkpoint"])], s.revocability.categories)
-    method = retraining(s, STANDARD, scenario.cohorts)
-    fitted, cost = measured(lambda: method.fit(build.task(s.model), records, seed=REFERENCE_SEEDS * (seed + 1) + int(spec["number"])))
+    method, task = retraining(s, STANDARD, scenario.context_parts), task_of(s)
+    fitted, cost = measured(lambda: method.fit(task, records, seed=REFERENCE_SEEDS * (seed + 1) + int(spec["number"])))
     _saved(fitted, model_folder(spec, reference_name(int(spec["checkpoint"]), int(spec["number"]))))
     return [{"checkpoint": spec["checkpoint"], "number": spec["number"], "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds}]
 
@@ -91,15 +91,16 @@ def play(spec: Spec, progress: Callable[[float], None] | None = None) -> list[di
     s, seed, policy = settings_of(spec), int(spec["seed"]), policy_of(str(spec["policy"]))
     scenario = scenario_of(s, seed)
     operators = operators_of(policy, s.model.name)
-    task = build.task(s.model)
-    first = load_fitted(model_folder(spec, start_name(s, policy)), s.model)
-    methods = methods_of(s, policy, scenario.cohorts, operators, length=length_of(first))
+    task = task_of(s)
+    first = loaded(s, model_folder(spec, start_name(s, policy)))
+    methods = methods_of(s, policy, {**scenario.context_parts, "stored_length": length_of(first)}, operators)
     records = scenario.start_records
     costs = costs_of(spec, s, policy, methods)
-    if operators[0] == SHARDED:
-        initial, cost = measured(lambda: methods[SHARDED].fit(task, records, seed=seed))
+    if in_shards(operators[0]):
+        shards = operators[0]
+        initial, cost = measured(lambda: methods[shards].fit(task, records, seed=seed))
         if not s.simulate.costs:  # training in shards takes longer than one model; both choices are reckoned at its own pace
-            costs |= dict.fromkeys((SHARDED, RETRAIN), OperatorCost(0.0, 0.0, cost.seconds / len(records), exact=methods[SHARDED].exact))
+            costs |= dict.fromkeys((shards, RETRAIN), OperatorCost(0.0, 0.0, cost.seconds / len(records), exact=methods[shards].exact))
     else:
         initial = _start(first, records, operators[0])
     judge = Judge(spec, s, scenario)
@@ -129,15 +130,15 @@ class Judge:
         self._spec, self._s, self._scenario = spec, s, scenario
         self.times = checkpoints_of(s, scenario.stream)
         parts, start = scenario.parts, scenario.start_records
-        told = parts.train.keep(np.union1d(start.ids, parts.train.ids_of_users(scenario.cohorts.holdout)))
+        told = parts.train.keep(np.union1d(start.ids, parts.train.ids_of_users(scenario.audience.holdout)))
         self._watch = StreamEvaluator(
             told,
-            holdout=scenario.cohorts.holdout,
+            holdout=scenario.audience.holdout,
             stayers=scenario.stayers,
             seen=parts.train.matrix() + parts.validation.matrix(),
             test=parts.test.matrix(),
             references=self._references,
-            remembered=load_fitted(model_folder(spec, STANDARD), s.model).model,
+            remembered=loaded(s, model_folder(spec, STANDARD)).model,
             k=max(s.evaluate.ks),
             n_halves=s.evaluate.n_halves,
             seed=int(spec["seed"]),
@@ -162,7 +163,7 @@ class Judge:
     def _references(self, time: int) -> list[Any]:
         at = self.times.index(time)
         names = [reference_name(at, number) for number in range(self._s.simulate.n_references)]
-        return [load_fitted(model_folder(self._spec, name), self._s.model).model for name in names]
+        return [loaded(self._s, model_folder(self._spec, name)).model for name in names]
 
 
 def costs_of(spec: Spec, s: Settings, policy: Policy, methods: Mapping[str, Any]) -> dict[str, OperatorCost]:
@@ -173,13 +174,25 @@ def costs_of(spec: Spec, s: Settings, policy: Policy, methods: Mapping[str, Any]
     """
     written = json.loads((model_folder(spec, start_name(s, policy)) / COSTS_FILE).read_text())
     measured_ones = {name: OperatorCost(**each) for name, each in written.items()}
-    measured_ones[SHARDED] = measured_ones[RETRAIN]  # a record trained on again is one, in a shard or not
+    for name in METHODS:
+        if in_shards(name):
+            measured_ones[name] = measured_ones[RETRAIN]  # a record trained on again is one, in a shard or not
     given = words_of(s.simulate.costs, "simulate.costs")
     unknown = sorted(set(given) - set(measured_ones))
     if unknown:
         raise SettingsError(f"simulate.costs names {unknown[0]!r}, the operators are {', '.join(measured_ones)}: leave it out")
     found = measured_ones | {name: cost_of(text, exact=measured_ones[name].exact) for name, text in given.items()}
     return {name: replace(cost, exact=methods[name].exact) if name in methods else cost for name, cost in found.items()}
+
+
+def task_of(s: Settings) -> Any:
+    """Returns the task of the model."""
+    return s.plan(arm=STANDARD, method=RETRAIN).context().task
+
+
+def loaded(s: Settings, folder: Path) -> Fitted:
+    """Returns a model of the simulation from its folder."""
+    return load_fitted(folder, s.plan(arm=STANDARD, method=RETRAIN))
 
 
 def model_folder(spec: Spec, name: str) -> Path:

@@ -10,12 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from r2u_rec.cli.policy_words import policy_of
-from r2u_rec.cli.scenario import checkpoints_of, scenario_of, span
-from r2u_rec.cli.settings import SETTINGS_FILE, Settings, write_settings
-from r2u_rec.cli.simulated_methods import starts
-from r2u_rec.cli.simulation_trials import settings_text
+from r2u_rec.api.streams.methods import starts
+from r2u_rec.api.streams.policy_words import policy_of
+from r2u_rec.api.streams.scenario import checkpoints_of, scenario_of, span
+from r2u_rec.api.streams.trials import settings_text
+from r2u_rec.config.files import SETTINGS_FILE, flattened, read_settings, write_settings
+from r2u_rec.config.settings import Settings
 from r2u_rec.errors import DataError, SettingsError
+from r2u_rec.registry.tables import METHODS
 from r2u_rec.report.simulation.page import write_simulation_page
 from r2u_rec.report.simulation.results import Simulation, save_simulation
 from r2u_rec.simulation.outcome import BATCHES, CHECKPOINTS, REQUESTS
@@ -25,7 +27,7 @@ from r2u_rec.trials.progress import TrialProgress
 from r2u_rec.trials.runner import Failure, run_trials
 from r2u_rec.trials.store import Trial, described, distinct, read_trial
 
-KIND = "r2u_rec.cli.simulation_trials:{}@1"
+KIND = "r2u_rec.api.streams.trials:{}@1"
 PAGE_FILE = "simulation.html"
 TABLES = {"requests": REQUESTS, "batches": BATCHES, "checkpoints": CHECKPOINTS}
 
@@ -89,14 +91,14 @@ def assembled(s: Settings, out: Path, policies: Mapping[str, Policy], played: Se
     return Simulation(
         name=out.name,
         command=f"r2u simulate --repeat {out.name}",
-        settings=asdict(s),
+        settings=s.flat(),
         policies={name: asdict(policy) for name, policy in policies.items()},
         start=start,
         end=end,
         question=f"How should {n} requests of erasure in {s.simulate.months} months be answered ({s.model.name} on {data['name']})?",
         data=data,
         quality=f"NDCG@{max(s.evaluate.ks)}",
-        exact=("retrain", "reprepare", "exact", "sharded"),
+        exact=("retrain", "reprepare", *(name for name, how in METHODS.items() if how.exact and name != RETRAIN)),
         incidents=[int(i.time) for i in scenario.incidents],
         notes=(
             "Quality is that of users who are there from the start and never ask. Retrained models have seen all that was known by the "
@@ -149,25 +151,11 @@ def _check(s: Settings, policies: Mapping[str, Policy]) -> None:
 
 def _same_settings(s: Settings, out: Path) -> None:
     """Refuses a folder of a simulation with other settings; policies and seeds may be added."""
-    import yaml
-
     path = out / SETTINGS_FILE
     if path.is_file():
-        known = yaml.safe_load(path.read_text())
-        for section, values in yaml.safe_load(_written(s)).items():
-            there = known.get(section)
-            differ = (
-                [k for k, v in values.items() if k not in ("policies", "seeds") and there.get(k) != v] if isinstance(values, dict) else []
-            )
-            if differ:
-                name, one, other = f"{section}.{differ[0]}", there.get(differ[0]), values[differ[0]]
-                raise DataError(f"{out} holds a simulation with {name}={one!r}, not {other!r}: name another folder with --out")
+        known, now = read_settings(path), flattened(s)
+        for name, value in now.items():
+            one = list(value) if isinstance(value, tuple) else value
+            if name not in ("simulate.policies", "simulate.seeds") and known.get(name) != one:
+                raise DataError(f"{out} holds a simulation with {name}={known.get(name)!r}, not {one!r}: name another folder with --out")
     write_settings(s, out)
-
-
-def _written(s: Settings) -> str:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        write_settings(s, Path(folder))
-        return (Path(folder) / SETTINGS_FILE).read_text()

@@ -7,14 +7,22 @@ from dataclasses import fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.registry.tables import ARMS, METHODS
 from r2u_rec.simulation.cost_model import OperatorCost
-from r2u_rec.simulation.policies import Policy
+from r2u_rec.simulation.policies import AUTO, NONE, RETRAIN, Policy
 from r2u_rec.suggest import suggest, unknown
 
 NEVER = "never"
-OPERATORS = (NEVER, "retrain", "newton", "ascent", "exact", "sharded", "auto")
-AMONG = ("newton", "ascent", "exact", "sharded")
-ARMS = ("standard", "isolated", "reweighted", "phased", "ready2unlearn")
+
+
+def operators() -> tuple[str, ...]:
+    """Returns what a policy may begin with: never, auto, or a method."""
+    return (NEVER, AUTO, *METHODS)
+
+
+def among() -> tuple[str, ...]:
+    """Returns what auto may choose beside training again."""
+    return tuple(name for name in METHODS if name != RETRAIN)
 
 
 def policy_of(text: str) -> Policy:
@@ -25,10 +33,10 @@ def policy_of(text: str) -> Policy:
     """
     words = text.split()
     if not words:
-        raise SettingsError(f"a policy must begin with one of {', '.join(OPERATORS)}, got an empty text")
+        raise SettingsError(f"a policy must begin with one of {', '.join(operators())}, got an empty text")
     operator, given = words[0], {}
-    if operator not in OPERATORS:
-        raise SettingsError(f"policy {text!r}: {unknown('operator', operator, OPERATORS)}")
+    if operator not in operators():
+        raise SettingsError(f"policy {text!r}: {unknown('operator', operator, operators())}")
     kinds = {name: kind for name, kind in get_type_hints(Policy).items() if name in _settable()}
     for word in words[1:]:
         name, equals, value = word.partition("=")
@@ -37,11 +45,11 @@ def policy_of(text: str) -> Policy:
         given[name] = _value(text, name, kinds[name], value if equals else None)
     if given.get("trained", "standard") not in ARMS:
         raise SettingsError(f"policy {text!r}: trained must be one of {', '.join(ARMS)}, got {given['trained']!r}")
-    if given.get("among", AMONG[0]) not in AMONG:
+    if given.get("among") is not None and given["among"] not in among():
         raise SettingsError(
-            f"policy {text!r}: among must be one of {', '.join(AMONG)}, got {given['among']!r}{suggest(given['among'], AMONG)}"
+            f"policy {text!r}: among must be one of {', '.join(among())}, got {given['among']!r}{suggest(given['among'], among())}"
         )
-    return Policy(name=" ".join(words), operator="none" if operator == NEVER else operator, **given)
+    return Policy(name=" ".join(words), operator=NONE if operator == NEVER else operator, **given)
 
 
 def cost_of(text: str, *, exact: bool) -> OperatorCost:

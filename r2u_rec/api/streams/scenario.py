@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from r2u_rec.cli import sources
-from r2u_rec.cli.cohorts import Cohorts
-from r2u_rec.cli.policy_words import weights_of
-from r2u_rec.cli.settings import Settings
+from r2u_rec.api.streams.policy_words import weights_of
+from r2u_rec.config import sources
+from r2u_rec.config.settings import Settings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
 from r2u_rec.errors import SettingsError
@@ -30,14 +30,28 @@ MIN_HISTORY = 4
 
 
 @dataclass(frozen=True, eq=False)
+class Audience:
+    """User codes, ascending.
+
+    Attributes:
+        revocable: whom a model prepares for. forget_users: who asks to be erased as a whole during the stream.
+        holdout: never trained on, drawn as requests are. calibration_users: never trained on either, by whom the length of an edit is set.
+    """
+
+    revocable: NDArray[np.int64]
+    forget_users: NDArray[np.int64]
+    holdout: NDArray[np.int64]
+    calibration_users: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class Scenario:
     """One seed of a simulation.
 
     Attributes:
         parts: training, validation and test part of the data.
         log: the records that the service will ever know: the training part without those of the users kept out.
-        cohorts: whom a model prepares for (`revocable`), who is never trained on (`holdout`, `calibration_users`), and who asks to be
-            erased as a whole (`forget`).
+        audience: who plays which part.
         stayers: users with test interactions who are there from the start and never ask, at most `quality_users` of them: by them
             quality is measured.
         stream: requests, arrivals and returns.
@@ -46,7 +60,7 @@ class Scenario:
 
     parts: Parts
     log: InteractionLog
-    cohorts: Cohorts
+    audience: Audience
     stayers: NDArray[np.int64]
     stream: Stream
     incidents: tuple[Incident, ...]
@@ -55,6 +69,13 @@ class Scenario:
     def start_records(self) -> InteractionLog:
         """What the first model is trained on."""
         return self.log.keep(self.stream.known(self.log, self.stream.start))
+
+    @property
+    def context_parts(self) -> dict[str, Any]:
+        """Fields of the context that methods are built for; whose removal is simulated is none of those who ask."""
+        a, train = self.audience, self.parts.train
+        calibration = train.keep(train.ids_of_users(a.calibration_users)) if len(a.calibration_users) else None
+        return {"revocable": a.revocable, "calibration": calibration, "candidates": np.setdiff1d(a.revocable, a.forget_users)}
 
     def received_until(self, time: int) -> tuple[Request, ...]:
         """Returns the requests that were received before `time`."""
@@ -115,7 +136,7 @@ def scenario_of(s: Settings, seed: int) -> Scenario:
     if m.quality_users < 1:
         raise SettingsError(f"simulate.quality_users must be at least 1, got {m.quality_users}")
     stayers = np.sort(random_stream(seed, "quality users").permutation(stayers)[: m.quality_users])
-    return Scenario(parts, log, Cohorts(scores, revocable, forget_users, holdout, calibration_users, train), stayers, stream, incidents)
+    return Scenario(parts, log, Audience(revocable, forget_users, holdout, calibration_users), stayers, stream, incidents)
 
 
 def span(s: Settings) -> tuple[int, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from r2u_rec.cli.policy_words import cost_of, policy_of, weights_of, words_of
-from r2u_rec.cli.settings import ForgetSettings, Settings
-from r2u_rec.cli.simulated_methods import operators_of, starts
+from r2u_rec.api.streams.methods import operators_of, starts
+from r2u_rec.api.streams.policy_words import cost_of, policy_of, weights_of, words_of
+from r2u_rec.config.parse import settings_from_mapping
 from r2u_rec.errors import SettingsError
 
 
@@ -31,7 +31,7 @@ def test_never_erases_nothing():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (" ", "must begin with one of never, retrain"),
+        (" ", "must begin with one of never, auto"),
         ("newtn", "unknown operator 'newtn'; did you mean 'newton'"),
         ("newton ever_days=7", "unknown setting 'ever_days'; did you mean 'every_days'"),
         ("newton every_days=week", "every_days must be a number, got 'week'"),
@@ -39,8 +39,8 @@ def test_never_erases_nothing():
         ("newton batch", "batch needs a value, as in batch=7"),
         ("newton by_deadline=maybe", "by_deadline is true or false, got 'maybe'"),
         ("newton trained=well", "trained must be one of standard, .*, got 'well'"),
-        ("auto among=shards", "among must be one of newton, ascent, exact, sharded, got 'shards'; did you mean 'sharded'"),
-        ("newton among=sharded", "among names the operator that .* may choose beside training again, got among='sharded' with .*'newton'"),
+        ("auto among=shards", "among must be one of rows_deleted, .*, got 'shards'"),
+        ("newton among=sisa", "among names the operator that .* may choose beside training again, got among='sisa' with .*'newton'"),
         ("newton batch=0", "batch must be a whole number >= 1"),
     ],
     ids=["empty", "operator", "field", "number", "whole", "bare", "flag", "arm", "among", "named", "bound"],
@@ -71,7 +71,7 @@ def test_operators_fit_the_model():
     assert operators_of(policy_of("auto trained=ready2unlearn"), "mf") == ("ascent", "retrain")
     assert operators_of(policy_of("auto"), "ease") == ("exact", "retrain")
     assert operators_of(policy_of("never"), "mf") == ("retrain",)
-    assert operators_of(policy_of("auto among=sharded"), "lightgcn") == ("sharded", "retrain")
+    assert operators_of(policy_of("auto among=sisa"), "lightgcn") == ("sisa", "retrain")
     assert operators_of(policy_of("auto among=ascent"), "mf") == ("ascent", "retrain")
     assert operators_of(policy_of("auto"), "item_knn") == operators_of(policy_of("exact"), "item_knn") == ("exact", "retrain")
 
@@ -79,11 +79,11 @@ def test_operators_fit_the_model():
 @pytest.mark.parametrize(
     ("text", "model", "message"),
     [
-        ("exact", "mf", "policy 'exact' does not fit model.name=mf, which forgets by newton or ascent or sharded"),
-        ("auto among=sharded", "ease", "policy 'auto among=sharded' does not fit model.name=ease, which forgets by exact"),
-        ("newton", "item_knn", "policy 'newton' does not fit model.name=item_knn, which forgets by exact"),
-        ("sharded trained=phased", "mf", "shards are trained plainly, .*: leave trained=phased out"),
-        ("sharded reprepare_every_days=9", "mf", "shards are trained plainly, .*: leave reprepare_every_days out"),
+        ("exact", "mf", "policy 'exact' does not fit model.name=mf, which forgets by .*newton or ascent or .*sisa"),
+        ("auto among=sisa", "ease", "policy 'auto among=sisa' does not fit model.name=ease, which forgets by .*exact"),
+        ("newton", "item_knn", "policy 'newton' does not fit model.name=item_knn, which forgets by .*exact"),
+        ("sisa trained=phased", "mf", "shards are trained plainly, .*: leave trained=phased out"),
+        ("sisa reprepare_every_days=9", "mf", "shards are trained plainly, .*: leave reprepare_every_days out"),
     ],
 )
 def test_operators_that_do_not_fit_are_refused(text, model, message):
@@ -92,10 +92,13 @@ def test_operators_that_do_not_fit_are_refused(text, model, message):
 
 
 def test_policies_of_one_way_of_training_start_from_one_model():
-    words = ("never", "ascent", "newton", "sharded", "auto among=sharded", "ascent trained=ready2unlearn")
+    words = ("never", "ascent", "newton", "sisa", "auto among=sisa", "ascent trained=ready2unlearn")
     policies = {word: policy_of(word) for word in words}
-    assert starts(Settings(), policies) == {"standard": ("newton", "ascent", "retrain"), "ready2unlearn": ("ascent", "retrain")}
-    by_rule = starts(Settings(forget=ForgetSettings(target="shadow")), policies)  # each keeps a length of its own
+    assert starts(settings_from_mapping({}), policies) == {
+        "standard": ("newton", "ascent", "retrain"),
+        "ready2unlearn": ("ascent", "retrain"),
+    }
+    by_rule = starts(settings_from_mapping({"forget.ascent.target": "shadow"}), policies)  # each keeps a length of its own
     assert by_rule == {
         "standard": ("newton", "retrain"),
         "standard for ascent": ("ascent", "retrain"),

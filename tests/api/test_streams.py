@@ -10,40 +10,43 @@ import pandas as pd
 import pytest
 import yaml
 
-from r2u_rec.cli import simulation_trials as trials
-from r2u_rec.cli.policy_words import policy_of
-from r2u_rec.cli.scenario import checkpoints_of, scenario_of, span
-from r2u_rec.cli.settings import (
-    DataSettings,
-    EvaluateSettings,
-    ForgetSettings,
-    ModelSettings,
-    RevocabilitySettings,
-    Settings,
-    SimulateSettings,
-    TrainingSettings,
-)
-from r2u_rec.cli.simulated_methods import starts
+from r2u_rec.api.streams import trials
+from r2u_rec.api.streams.methods import starts
+from r2u_rec.api.streams.policy_words import policy_of
+from r2u_rec.api.streams.scenario import checkpoints_of, scenario_of, span
+from r2u_rec.config.parse import settings_from_mapping
+from r2u_rec.config.settings import Settings
 from r2u_rec.errors import SettingsError
 from r2u_rec.report.simulation.results import load_simulation
-from r2u_rec.storage.fitted import load_fitted
 from r2u_rec.unlearn.scaled import ScaledMemory
+
+TINY = {
+    "model.embedding_dim": 8,
+    "training": {"epochs": 6, "batch_size": 512, "lr": 0.02},
+    "forget.newton.length": 1.0,
+    "forget.ascent.steps": 3,
+    "revocability": {"scorer": "uniform", "calibration_share": 0.0},
+    "evaluate": {"ks": [20], "n_halves": 1},
+    "simulate": {
+        "months": 6,
+        "requests_per_month": 4,
+        "incident_month": 2.0,
+        "incident_share": 0.03,
+        "checkpoints": 2,
+        "holdout_share": 0.1,
+        "return_days": 20.0,
+    },
+}
+
+
+def settings(ratings, **changes: object) -> Settings:
+    """Half a year on the small log, settings that take seconds, with dotted keys changed."""
+    return settings_from_mapping({**TINY, "data.path": str(ratings), **{k.replace("__", "."): v for k, v in changes.items()}}, "simulate")
 
 
 @pytest.fixture(scope="module")
 def tiny(ratings) -> Settings:
-    """Half a year on the small log, settings that take seconds."""
-    return Settings(
-        data=DataSettings(path=str(ratings)),
-        model=ModelSettings(embedding_dim=8),
-        training=TrainingSettings(epochs=6, batch_size=512, lr=0.02),
-        forget=ForgetSettings(length=1.0, steps=3),
-        revocability=RevocabilitySettings(scorer="uniform", calibration_share=0.0),
-        evaluate=EvaluateSettings(ks=(20,), n_halves=1),
-        simulate=SimulateSettings(
-            months=6, requests_per_month=4, incident_month=2.0, incident_share=0.03, checkpoints=2, holdout_share=0.1, return_days=20.0
-        ),
-    )
+    return settings(ratings)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def tables(rows: list[dict]) -> dict[str, pd.DataFrame]:
 
 def test_nobody_plays_two_parts(tiny):
     scenario = scenario_of(tiny, 0)
-    held, stay, ask = scenario.cohorts.holdout, scenario.stayers, scenario.cohorts.forget
+    held, stay, ask = scenario.audience.holdout, scenario.stayers, scenario.audience.forget_users
     assert len(held) == 24
     assert not set(held) & set(stay) | set(held) & set(ask) | set(stay) & set(ask)
     assert scenario.log.user_counts[held].sum() == 0
@@ -141,16 +144,16 @@ def test_a_policy_is_played_the_same_way_twice(folder):
 
 
 def test_shards_are_trained_again_one_at_a_time(folder):
-    found = tables(trials.play({**folder, "policy": "sharded every_days=30"}))
-    assert set(found["batches"]["operator"]) <= {"sharded", "retrain", "unneeded"}
+    found = tables(trials.play({**folder, "policy": "sisa every_days=30"}))
+    assert set(found["batches"]["operator"]) <= {"sisa", "retrain", "unneeded"}
     assert np.isfinite(found["checkpoints"]["ndcg"].astype(float)).all()
 
 
 def test_the_cost_chooses_between_shards_and_training_again(tiny, folder):
-    few = replace(tiny, simulate=replace(tiny.simulate, costs=("sharded=0+0+0.1", "retrain=120+0+0")))  # a shard of four: some 75 s
-    found = tables(trials.play({**folder, "settings": trials.settings_text(few), "policy": "auto among=sharded batch=2"}))["batches"]
-    assert set(found["operator"]) - {"unneeded"} == {"sharded", "retrain"}
-    assert found["why"].str.contains("sharded trains on .* of the records again in .*, on all in 120 s").any()
+    few = replace(tiny, simulate=replace(tiny.simulate, costs=("sisa=0+0+0.1", "retrain=120+0+0")))  # a shard of four: some 75 s
+    found = tables(trials.play({**folder, "settings": trials.settings_text(few), "policy": "auto among=sisa batch=2"}))["batches"]
+    assert set(found["operator"]) - {"unneeded"} == {"sisa", "retrain"}
+    assert found["why"].str.contains("sisa trains on .* of the records again in .*, on all in 120 s").any()
 
 
 def test_costs_of_the_settings_replace_those_measured(tiny, folder):
@@ -161,13 +164,8 @@ def test_costs_of_the_settings_replace_those_measured(tiny, folder):
         trials.costs_of(folder, wrong, policy_of("newton"), {})
 
 
-def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_stream(tiny, tmp_path):
-    s = replace(
-        tiny,
-        forget=replace(tiny.forget, target="canaries"),
-        revocability=replace(tiny.revocability, calibration_share=0.1),
-        simulate=replace(tiny.simulate, checkpoints=1),
-    )
+def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_stream(ratings, tmp_path):
+    s = settings(ratings, forget__ascent__target="canaries", revocability__calibration_share=0.1, simulate__checkpoints=1)
     policies = {policy.name: policy for policy in map(policy_of, ("never", "retrain", "newton", "ascent batch=4"))}
     assert starts(s, policies) == {"standard": ("newton", "retrain"), "standard for ascent": ("ascent", "retrain")}
     common = {"settings": trials.settings_text(s), "folder": str(tmp_path), "seed": 0}
@@ -175,7 +173,7 @@ def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_strea
         trials.start({**common, "arm": name, "operators": list(operators)})
     for number in range(2):
         trials.reference({**common, "checkpoint": 0, "number": number})
-    memory = load_fitted(trials.model_folder(common, "standard for ascent"), s.model).memory
+    memory = trials.loaded(s, trials.model_folder(common, "standard for ascent")).memory
     assert isinstance(memory, ScaledMemory)
     assert memory.length > 0
     found = tables(trials.play({**common, "policy": "ascent batch=4"}))
@@ -184,8 +182,9 @@ def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_strea
 
 
 @pytest.mark.parametrize(("name", "policy"), [("ease", "exact"), ("item_knn", "auto every_days=30")])
-def test_closed_forms_forget_exactly_along_a_stream(tiny, tmp_path, name, policy):
-    s = replace(tiny, model=ModelSettings(name=name))
+def test_closed_forms_forget_exactly_along_a_stream(ratings, tmp_path, name, policy):
+    closed = {key: value for key, value in TINY.items() if key not in ("model.embedding_dim", "training")}
+    s = settings_from_mapping({**closed, "data.path": str(ratings), "model.name": name}, "simulate")
     common = {"settings": trials.settings_text(s), "folder": str(tmp_path), "seed": 0}
     trials.start({**common, "arm": "standard", "operators": ["exact", "retrain"]})
     for checkpoint in range(2):

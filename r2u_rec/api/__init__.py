@@ -1,0 +1,1 @@
+"""What `import r2u_rec` offers."""
