@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from r2u_rec.suggest import suggest
+from r2u_rec.suggest import unknown
 
 VERBS = {
     "datasets": "list the data sets that are here and that can be had, and fetch them",
@@ -44,8 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb = given[0]
     if verb not in VERBS:
-        near = suggest(verb, VERBS).replace("'", "")
-        return _fail(f"unknown verb {verb!r}" + (near or f"; there are {', '.join(VERBS)}"), 2)
+        return _fail(unknown("verb", verb, VERBS), 2)
     return _run(verb, given[1:], debug)
 
 

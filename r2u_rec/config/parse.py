@@ -105,9 +105,7 @@ def _split(own: VerbParser, argv: list[str], file_flags: Sequence[str]) -> tuple
             found.append((name, value))
         else:
             known = [*own_flags, *file_flags, *all_keys(DEFAULT_MODEL)]
-            raise UsageError(
-                f"unknown flag --{name}{suggest(name, known).replace(chr(39), '', 1).replace('mean ', 'mean --').replace(chr(39), '')}"
-            )
+            raise UsageError(f"unknown flag --{name}{_dashed(suggest(name, known))}")
     return found, rest
 
 
@@ -145,8 +143,12 @@ def _hint(name: str, keys: Mapping[str, Key], model: str, dashes: str = "") -> s
         others = [other for other in MODELS if name in all_keys(other)]
         if others:
             return f": model.name={model} has none; {', '.join(others)} {'has' if len(others) == 1 else 'have'} it"
-    near = suggest(name, keys)
-    return near.replace("mean '", f"mean '{dashes}") if dashes else near
+    return _dashed(suggest(name, keys)) if dashes else suggest(name, keys)
+
+
+def _dashed(hint: str) -> str:
+    """Returns the hint with the name spelled as a flag."""
+    return hint.replace("mean '", "mean '--")
 
 
 def _settings(model: str, values: Mapping[str, Any]) -> Settings:

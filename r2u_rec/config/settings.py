@@ -7,7 +7,7 @@ Settings of a model, a way to train, or a method are the dataclass that its spec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from r2u_rec.config.plan import Plan
@@ -161,18 +161,13 @@ class Settings:
             if name == "model":
                 out[name] = {"name": section.name, **asdict(section.settings)}
             elif name == "prepare":
-                out[name] = {"arm": section.arm} | {arm: asdict(own) for arm, own in section.arms.items()}
+                out[name] = {"arm": section.arm} | {arm: asdict(own) for arm, own in section.arms.items() if asdict(own)}
             elif name == "forget":
                 plain = {key: value for key, value in vars(section).items() if key != "methods"}
-                out[name] = plain | {method: asdict(own) for method, own in section.methods.items()}
+                out[name] = plain | {method: asdict(own) for method, own in section.methods.items() if asdict(own)}
             else:
                 out[name] = asdict(section)
         return out | {"seed": self.seed}
-
-
-def has_settings(kind: type[Any]) -> bool:
-    """Returns whether a settings dataclass has any field."""
-    return is_dataclass(kind) and bool(kind.__dataclass_fields__)
 
 
 def component_names(section: str) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ def fitted(key: Key, value: Any, given: object = MISSING) -> Any:
 
 def _scalar(text: str, hint: Any) -> Any:
     """Returns a YAML scalar as the text reads; text that is no number, boolean or null stays text."""
+    if text == "null" and type(None) in alternatives(hint):
+        return None
     members = [each for kind in alternatives(hint) for each in (get_args(kind) if get_origin(kind) is tuple else (kind,))]
     if str in members and not {int, float, bool} & set(members):
         return text
