@@ -45,3 +45,30 @@ def keys_of(users: str | None, users_file: str | None) -> list[str]:
     if not keys:
         raise UsageError("name users: --users KEY,KEY or --users_file FILE with one key a line")
     return list(dict.fromkeys(keys))
+
+
+def pairs_of(path: str) -> list[tuple[str, str]]:
+    """Returns the pairs (user, item) of a CSV with these columns, every field as it is written: NA, null and leading zeros are keys.
+
+    Raises:
+        UsageError: the file cannot be read, a column is missing, or it has no row.
+    """
+    import csv
+    import io
+
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"--interactions_file {path} cannot be read as CSV: {error}") from error
+    head = rows[0] if rows else []
+    if missing := [name for name in ("user", "item") if name not in head]:
+        raise UsageError(f"--interactions_file {path} needs the columns user and item, it lacks {' and '.join(missing)}")
+    user, item = head.index("user"), head.index("item")
+    short = [number for number, row in enumerate(rows[1:], start=2) if row and len(row) != len(head)]
+    if short:
+        raise UsageError(f"--interactions_file {path}: line {short[0]} has another number of fields than the header")
+    found = [(row[user], row[item]) for row in rows[1:] if row]
+    if not found:
+        raise UsageError(f"--interactions_file {path} has no row below its header: name one interaction or more")
+    return found

@@ -1,51 +1,95 @@
-"""r2u forget: users leave a trained model; the old run folder is not touched."""
+"""r2u forget: users, interactions, items or a window of time leave a trained model; the old run folder is not touched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from r2u_rec.cli.parse import UsageError, settings_of, settings_parser
-from r2u_rec.cli.runs import folder_for, keys_of, parse_with_run, refuse_changed
-from r2u_rec.cli.settings import write_settings
+from r2u_rec.cli.command import Command
+from r2u_rec.cli.runs import folder_for, keys_of, pairs_of, refuse_changed
+from r2u_rec.config.errors import UsageError
+from r2u_rec.config.parse import Given
+
+KINDS = ("users", "users_file", "interactions_file", "items", "category", "window")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Forgets a batch of users and writes a new run folder, whole or not at all."""
-    parser = settings_parser("forget", "Erases users from a trained model into a new run folder.", ("forget",), takes_folder=True)
-    parser.add_argument("--users", type=str, default=None, metavar="KEY,KEY", help="who is erased, forget.smallest_batch or more together")
-    parser.add_argument("--users_file", type=str, default=None, metavar="FILE", help="the same, one key a line")
-    parser.add_argument(
-        "--interactions_file",
-        type=str,
-        default=None,
-        metavar="FILE",
-        help="single interactions in place of users: a CSV with columns user and item",
+    """Forgets a batch and writes a new run folder, whole or not at all; says beforehand what it understood."""
+    command = Command(
+        "forget",
+        "Erases users, interactions, items, a category or a window of time from a model, into a new run folder.",
+        ("forget",),
+        True,
     )
-    parser.add_argument("--out", default=None, metavar="FOLDER", help="the new run folder; by default runs/forget-<date and time>")
-    source, given = parse_with_run(parser, argv)
-    s, out, single = settings_of(given), folder_for(given.out, "forget"), given.interactions_file
-    if single is not None and (given.users or given.users_file):
-        raise UsageError("--interactions_file names single interactions, --users and --users_file whole users: make two requests")
-    keys = [] if single is not None else keys_of(given.users, given.users_file)
-    # What was trained in shards or in closed form is exact only if what is computed again is computed as it was.
-    refuse_changed(parser, source, s, ("model", "training") if s.forget.operator == "sharded" else ("model",))
+    add = command.parser.add_argument
+    add("--users", metavar="KEY,KEY", help="who is erased, forget.smallest_batch or more together")
+    add("--users_file", metavar="FILE", help="the same, one key a line")
+    add("--interactions_file", metavar="FILE", help="single interactions: a CSV with columns user and item")
+    add("--items", metavar="KEY,KEY", help="everybody's interactions with these items")
+    add("--category", metavar="COLUMN=VALUE", help="everybody's interactions with items of this entry of the item information")
+    add("--window", metavar="START,END", help="everybody's interactions with START <= time < END, dates or seconds")
+    add("--dry_run", action="store_true", help="say what the request means, and forget nothing")
+    add("--out", metavar="FOLDER", help="the new run folder; by default runs/forget-<date and time>")
+    given = command.parse(argv)
+    asked = _asked(given)
+    refuse_changed(given, ("data", "model", "training", "prepare", "revocability"), "forget")
+    s, out = given.settings, folder_for(given.options.out, "forget")
+    chosen = s.plan()
 
-    from r2u_rec.cli import build
-    from r2u_rec.cli.forgetting import ids_of_pairs, ids_of_people, refuse_small_batch, stored_method
+    from r2u_rec.api.runs import read_run, write_forgotten
+    from r2u_rec.cli.verb_recommend import shown
     from r2u_rec.evaluate.cost import measured
-    from r2u_rec.storage.fitted import load_fitted, save_fitted, written_whole
 
-    fitted = load_fitted(source, s.model)
-    records = fitted.records
-    ids = ids_of_pairs(records, single) if single is not None else ids_of_people(records, keys, s.revocability)
-    refuse_small_batch(records, ids, s.forget.smallest_batch)
-    method = stored_method(s, fitted)
-    with build.threads(s.training.threads), written_whole(out) as part:
-        after, cost = measured(lambda: method.forget(build.task(s.model), fitted, ids, seed=s.seed))
-        save_fitted(after, part, about={"verb": "forget", "operator": build.operator_of(s), "exact": method.exact})
-        write_settings(s, part)
-    kind = "exact: equal to a model that never saw them" if method.exact else "approximate: measure it with r2u evaluate"
-    who = f"{len(keys)} users with {len(ids)}" if keys else f"{len(ids)} single"
-    print(f"forgot {who} interactions in {cost.seconds:.2f} s by {build.operator_of(s)} ({kind})")
-    print(f"run folder: {out}; {source} still holds them: remove it once the new one serves")
+    assert given.run is not None
+    model, _ = read_run(given.run)
+    request = model.forget(**asked, dry_run=True)
+    first, last = shown(request.first_user), shown(request.last_user)
+    print(
+        f"{request.n_interactions} interactions of {request.n_users} users, first {first}, last {last}; {request.n_left} stay", flush=True
+    )
+    small = {"smallest_batch": s.forget.smallest_batch, "deadline_days": s.forget.deadline_days}
+    if given.options.dry_run:
+        from r2u_rec.api.request import refuse_small_batch
+
+        refuse_small_batch(request, **small, allow_small_batch=False)
+        print("nothing was forgotten (--dry_run)")
+        return 0
+
+    from r2u_rec.api.choices import MethodChoice
+
+    how = MethodChoice(chosen.method.name, **vars(chosen.method_settings))
+    after, cost = measured(lambda: model.forget(**asked, method=how, **small))
+    write_forgotten(after, s, given.run, out, request.ids)
+    kind = "exact: equal to a model that never saw them" if chosen.method.exact else "approximate: measure it with r2u evaluate"
+    print(f"forgot them in {cost.seconds:.2f} s by {chosen.method.name} ({kind})")
+    print(f"run folder: {out}; {given.run} still holds them: remove it once the new one serves")
     return 0
+
+
+def _asked(given: Given) -> dict[str, Any]:
+    """Returns the arguments of `Recommender.forget` that the flags say.
+
+    Raises:
+        UsageError: none or several kinds are named, or one cannot be read.
+    """
+    o = given.options
+    named = [kind for kind in KINDS if getattr(o, kind) is not None]
+    if set(named) <= {"users", "users_file"}:
+        return {"users": keys_of(o.users, o.users_file)}
+    if len(named) > 1:
+        raise UsageError(f"--{named[0]} and --{named[1]} are two requests: make them one after the other")
+    if o.interactions_file is not None:
+        return {"interactions": pairs_of(o.interactions_file)}
+    if o.items is not None:
+        return {"items": [key for key in o.items.split(",") if key]}
+    text, mark = (o.category, "=") if o.category is not None else (o.window, ",")
+    one, found, other = text.partition(mark)
+    if not found:
+        raise UsageError(
+            "--category takes COLUMN=VALUE" if mark == "=" else "--window takes START,END; leave one side empty to leave it open"
+        )
+    return {"category": (one, other)} if mark == "=" else {"window": tuple(_side(side.strip()) for side in (one, other))}
+
+
+def _side(text: str) -> str | int | None:
+    return None if not text else int(text) if text.lstrip("-").isdecimal() else text

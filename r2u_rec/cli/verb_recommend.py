@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from r2u_rec.cli.parse import settings_of, settings_parser
-from r2u_rec.cli.runs import keys_of, parse_with_run
+from r2u_rec.cli.command import Command
+from r2u_rec.cli.runs import keys_of
 
 
 def run(argv: Sequence[str]) -> int:
-    """Prints one line a user: key, source of the answer, item keys best first, tab-separated."""
-    parser = settings_parser("recommend", "Prints user, source of the answer, and items best first, separated by tabs.", takes_folder=True)
-    parser.add_argument("--users", type=str, default=None, metavar="KEY,KEY", help="who is answered")
-    parser.add_argument("--users_file", type=str, default=None, metavar="FILE", help="the same, one key a line")
-    parser.add_argument("-k", "--k", type=int, default=10, metavar="INT", help="items a user (default: 10)")
-    source, given = parse_with_run(parser, argv)
-    keys = keys_of(given.users, given.users_file)
+    """Prints one line a user: key, source of the answer, item keys best first, tab-separated; control characters are escaped."""
+    command = Command("recommend", "Prints user, source of the answer, and items best first, separated by tabs.", takes_run=True)
+    command.parser.add_argument("--users", metavar="KEY,KEY", help="who is answered")
+    command.parser.add_argument("--users_file", metavar="FILE", help="the same, one key a line")
+    command.parser.add_argument("-k", "--k", type=int, default=10, metavar="INT", help="items a user (default: 10)")
+    given = command.parse(argv)
+    keys = keys_of(given.options.users, given.options.users_file)
 
+    from r2u_rec.api.runs import read_run
     from r2u_rec.recsys.serving.recommend import recommend
-    from r2u_rec.storage.fitted import load_fitted
 
-    for answer in recommend(load_fitted(source, settings_of(given).model), keys, given.k):
-        print(answer.user_key, answer.source, *answer.item_keys, sep="\t")
+    assert given.run is not None
+    model, _ = read_run(given.run, given.settings)
+    for answer in recommend(model.trained.fitted, keys, given.options.k):
+        print(*map(shown, (answer.user_key, answer.source, *answer.item_keys)), sep="\t")
     return 0
+
+
+def shown(value: object) -> str:
+    """Returns the text of a key with control characters escaped, so that a line stays a line and a cell a cell."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))

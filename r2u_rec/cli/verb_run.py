@@ -1,33 +1,40 @@
-"""r2u run: the main job, from interactions to the page that shows what was forgotten."""
+"""r2u run: the whole proof, from interactions to the page that shows what was forgotten."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from r2u_rec.cli.parse import parse, settings_of, settings_parser
+from r2u_rec.cli.command import Command
 from r2u_rec.cli.runs import folder_for
-from r2u_rec.cli.settings import SECTIONS, write_settings
+
+SECTIONS = ("data", "model", "training", "prepare", "forget", "revocability", "evaluate")
 
 
 def run(argv: Sequence[str]) -> int:
     """Writes settings.yaml, result.json, rows.parquet and report.html into a run folder, whole or not at all."""
-    parser = settings_parser(
-        "run", "The main job: read, score, split, train (standard, prepared, retrained), forget, evaluate, report.", tuple(SECTIONS)
+    command = Command(
+        "run", "The whole proof: read, score, split, train (standard, prepared, retrained), forget, attack, report.", SECTIONS
     )
-    parser.add_argument("--out", default=None, metavar="FOLDER", help="the run folder; by default runs/run-<date and time>")
-    given = parse(parser, argv)
-    s, out = settings_of(given), folder_for(given.out, "run")
+    command.parser.add_argument("--out", metavar="FOLDER", help="the run folder; by default runs/run-<date and time>")
+    given = command.parse(argv)
+    s, out = given.settings, folder_for(given.options.out, "run")
+    s.plan()
 
-    from r2u_rec.cli.build import threads
-    from r2u_rec.cli.job import run_job
+    from r2u_rec.config.sources import checked
+
+    checked(s.data)
+
+    from r2u_rec.api.proof_run import check_proof, run_proof, stages
+    from r2u_rec.cli.stages import staged
+    from r2u_rec.config.files import write_settings
     from r2u_rec.report.page import PAGE_FILE, write_page
     from r2u_rec.report.results import save
     from r2u_rec.report.table import print_table
-    from r2u_rec.storage.fitted import written_whole
+    from r2u_rec.storage.folder import written_whole
 
-    with threads(s.training.threads), written_whole(out) as part:
-        result = run_job(s, out, say=lambda line: print(line, file=sys.stderr, flush=True))
+    check_proof(s)
+    with staged(stages(s)) as say, written_whole(out, verb="run") as part:
+        result = run_proof(s, out, say=say)
         write_settings(s, part)
         save(result, part)
         write_page(result, part / PAGE_FILE)

@@ -12,9 +12,15 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.files import TextFormat
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.data.split import Parts, by_time, leave_last_out, random_per_user
-from r2u_rec.errors import SettingsError
+from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.revocability.scoring import scored
 from r2u_rec.revocability.settings import RevocabilitySettings
+
+
+def checked(data: DataSettings) -> None:
+    """Raises DataError for a file or folder that is not there: before anything slow is imported."""
+    if data.path is not None and not Path(data.path).exists():
+        raise DataError(f"data.path={data.path} is not there: check the path")
 
 
 def read(data: DataSettings) -> InteractionLog:

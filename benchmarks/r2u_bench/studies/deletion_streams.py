@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
-from r2u_rec.cli.parse import parse, settings_of, settings_parser
-from r2u_rec.cli.simulation import run_simulation
+from r2u_rec.api.streams.play import run_simulation
+from r2u_rec.config.parse import settings_from_mapping
+from r2u_rec.config.settings import Settings
 from r2u_rec.report import write_benchmark
 from r2u_rec.report.simulation.advice import recommend
 from r2u_rec.report.simulation.table import seed_rows
@@ -33,12 +32,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def settings(overrides: dict[str, Any]) -> Any:
-    """Returns the settings that a section of the settings file gives over the defaults."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "settings.yaml"
-        path.write_text(yaml.safe_dump(overrides))
-        return settings_of(parse(settings_parser("simulate", ""), [f"--config={path}"]))
+def settings(overrides: dict[str, Any]) -> Settings:
+    """Returns the settings that a section of the settings file gives over the defaults of a simulation."""
+    return settings_from_mapping(overrides, "simulate", "deletion_streams.yaml")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -62,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         f"deletion_streams_{given.dataset}",
         question=simulation.question,
         command=f"r2u bench deletion_streams {given.dataset}",
-        settings=asdict(s),
+        settings=s.flat(),
         seeds=list(s.simulate.seeds),
         figures=rows,
         by=["policy"],
