@@ -97,7 +97,8 @@ def _reference(folder: Path, fitted: Fitted) -> Recommender:
     reference, _ = read_run(folder)
     if not np.array_equal(reference.log.ids, fitted.records.ids):
         raise EvidenceError(
-            f"{folder} does not stand on the {len(fitted.records)} records of the run, but on {len(reference.log)}: carry out the same request"
+            f"{folder} does not stand on the {len(fitted.records)} records of the run, but on {len(reference.log)}: carry out "
+            "the same request"
         )
     return reference
 

@@ -15,8 +15,8 @@ def run(argv: Sequence[str]) -> int:
     command = Command(
         "evaluate",
         "Measures the ranking quality of a run that held test interactions out. With the run before the erasure and two or more retrained "
-        "references (r2u forget --forget.method retrain, with other seeds), measures what was forgotten. Everything that it needs stands in "
-        "the run folders; the source is not read again.",
+        "references (r2u forget --forget.method retrain, with other seeds), measures what was forgotten. All of it stands in the run "
+        "folders; the source is not read again.",
         ("evaluate",),
         True,
     )
