@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from r2u_rec.cli.command import Command
@@ -42,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
 
     assert given.run is not None
     model, _ = read_run(given.run)
+    model.plan = replace(model.plan, seed=s.seed)  # references are the same request, carried out by retraining with other seeds
     request = model.forget(**asked, dry_run=True)
     first, last = shown(request.first_user), shown(request.last_user)
     print(

@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 def done(r2u, small, folder):
     """The run folder of one whole run, made once."""
     if not folder.exists():
-        said = r2u("run", *small, *MEMORISE, *HEAVY, "--forget.steps=3", "--forget.lr=0.5", "--out", folder)
+        said = r2u("run", *small, *MEMORISE, *HEAVY, "--forget.ascent.steps=3", "--forget.ascent.lr=0.5", "--out", folder)
         assert said.status == 0, said.err
         (folder.parent / "said.txt").write_text(said.out)
     return folder
@@ -32,7 +32,7 @@ def rows(folder) -> pd.DataFrame:
 
 
 def test_the_run_folder_holds_settings_results_and_the_page(done):
-    assert {path.name for path in done.iterdir()} == {"settings.yaml", "result.json", "rows.parquet", "report.html"}
+    assert {path.name for path in done.iterdir()} == {"settings.yaml", "result.json", "rows.parquet", "report.html", "manifest.json"}
     assert yaml.safe_load((done / "settings.yaml").read_text())["training"]["epochs"] == 70
 
 
@@ -83,18 +83,18 @@ def test_a_run_repeated_by_its_folder_gives_the_same_figures(r2u, done, tmp_path
 
 def test_one_reference_is_refused(r2u, small, tmp_path):
     said = r2u("run", *small, "--evaluate.n_references=1", "--training.epochs=1", "--out", tmp_path / "one")
-    assert (said.status, "needs at least 2 retrained references, got 1" in said.err) == (1, True)
+    assert (said.status, "evaluate.n_references must be >= 2, got 1" in said.err) == (1, True)
     assert not (tmp_path / "one").exists()
 
 
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--evaluate.operators=retrain", "evaluate.operators may name newton and ascent, got retrain"),
+        ("--evaluate.methods=retrain", "retraining is measured by evaluate.n_references"),
         ("--evaluate.arms=[]", "must each name one or more"),
         ("--revocability.request_share=1.5", "revocability.request_share must lie in [0, 1), got 1.5"),
         ("--revocability.calibration_share=0.4", "asks for 96 of the"),
-        ("--revocability.holdout=false", "evaluate needs users that were never trained on"),
+        ("--revocability.holdout=false", "a proof needs users that were never trained on"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_before_anything_is_trained(r2u, small, flag, said):
@@ -105,13 +105,14 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_trained(r2u, s
 
 
 def test_a_stored_run_is_proven_against_references_made_by_retraining(r2u, small, tmp_path):
-    assert r2u("train", *small, *MEMORISE, "--prepare.arm=standard", "--out", tmp_path / "before").status == 0
+    held = ["--data.split=random", "--revocability.holdout=true"]
+    assert r2u("train", *small, *MEMORISE, *held, "--out", tmp_path / "before").status == 0
     records = pd.read_parquet(tmp_path / "before" / "records.parquet")
     keys = pd.read_parquet(tmp_path / "before" / "users.parquet")["key"]
     users = ",".join(keys[sorted(records["user"].unique())[:24]])
     assert r2u("forget", tmp_path / "before", "--users", users, "--out", tmp_path / "after").status == 0
     for seed in (1, 2):
-        flags = ["--forget.operator=retrain", f"--seed={seed}", "--out", tmp_path / f"retrained-{seed}"]
+        flags = ["--forget.method=retrain", f"--seed={seed}", "--out", tmp_path / f"retrained-{seed}"]
         assert r2u("forget", tmp_path / "before", "--users", users, *flags).status == 0
     references = f"{tmp_path / 'retrained-1'},{tmp_path / 'retrained-2'}"
     said = r2u("evaluate", tmp_path / "after", "--before", tmp_path / "before", "--references", references, "--evaluate.n_halves=2")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r2u_rec.cli.settings import RevocabilitySettings
+from r2u_rec.revocability.settings import RevocabilitySettings
 from r2u_rec.revocability.featurize.table import FeatureSettings
 from r2u_rec.revocability.learned import scorer as learned
 from r2u_rec.revocability.scorers.registry import REGISTRY
