@@ -23,9 +23,9 @@ def run(argv: Sequence[str]) -> int:
     s, out = given.settings, folder_for(given.options.out, "train")
     plan = s.plan()  # what does not fit together is refused before anything is read
 
-    from r2u_rec.config.sources import checked, read
+    from r2u_rec.config.sources import check, read
 
-    checked(s.data)
+    check(s.data)
     log = read(s.data)
 
     from r2u_rec.api.runs import train_run
