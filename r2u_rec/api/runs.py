@@ -21,8 +21,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.registry.tables import ARMS
 from r2u_rec.revocability.scoring import revocable_users, scored
-from r2u_rec.storage.fitted import load, put
-from r2u_rec.storage.folder import written_whole
+from r2u_rec.storage import load, put, written_whole
 from r2u_rec.study.context import cohorts_of
 from r2u_rec.study.flagged import flagged_request
 from r2u_rec.study.study import Study

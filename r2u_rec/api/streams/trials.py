@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from r2u_rec.simulation.outcome import BatchEvent, CheckpointState
 from r2u_rec.simulation.policies import RETRAIN, Policy
 from r2u_rec.simulation.simulator import simulate
 from r2u_rec.simulation.watch import StreamEvaluator, users_who_asked
-from r2u_rec.storage.fitted import load_fitted, save_fitted
+from r2u_rec.storage import load, put, written_whole
 from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 
@@ -69,8 +68,9 @@ def start(spec: Spec) -> list[dict[str, Any]]:
         if operator != RETRAIN:
             costs[operator] = calibrated(methods[operator], task, fitted, seed=seed, by="user" if operator == "exact" else "record")
     folder = model_folder(spec, name)
-    _saved(fitted, folder)
-    (folder / COSTS_FILE).write_text(json.dumps({operator: asdict(each) for operator, each in costs.items()}))
+    with written_whole(folder, verb="simulate", about={"model": s.model.name}, replaces=True) as part:
+        put(fitted, part)
+        (part / COSTS_FILE).write_text(json.dumps({operator: asdict(each) for operator, each in costs.items()}))
     row = {"arm": name, "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "n_records": len(records)}
     return [row, *({"what": "cost", "arm": name, "operator": operator, **asdict(each)} for operator, each in costs.items())]
 
@@ -82,7 +82,9 @@ def reference(spec: Spec) -> list[dict[str, Any]]:
     records = scenario.left_at(checkpoints_of(s, scenario.stream)[int(spec["checkpoint"])], s.revocability.categories)
     method, task = retraining(s, STANDARD, scenario.context_parts), task_of(s)
     fitted, cost = measured(lambda: method.fit(task, records, seed=REFERENCE_SEEDS * (seed + 1) + int(spec["number"])))
-    _saved(fitted, model_folder(spec, reference_name(int(spec["checkpoint"]), int(spec["number"]))))
+    folder = model_folder(spec, reference_name(int(spec["checkpoint"]), int(spec["number"])))
+    with written_whole(folder, verb="simulate", about={"model": s.model.name}, replaces=True) as part:
+        put(fitted, part)
     return [{"checkpoint": spec["checkpoint"], "number": spec["number"], "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds}]
 
 
@@ -192,7 +194,7 @@ def task_of(s: Settings) -> Any:
 
 def loaded(s: Settings, folder: Path) -> Fitted:
     """Returns a model of the simulation from its folder."""
-    return load_fitted(folder, s.plan(arm=STANDARD, method=RETRAIN))
+    return load(folder, task_of(s))
 
 
 def model_folder(spec: Spec, name: str) -> Path:
@@ -225,9 +227,3 @@ def _start(first: Fitted, records: InteractionLog, operator: str) -> Fitted:
 def length_of(first: Fitted) -> float | None:
     """Returns the length of the edit that was set when the first model was trained; None where none was."""
     return first.memory.length if isinstance(first.memory, NewtonMemory | ScaledMemory) else None
-
-
-def _saved(fitted: Fitted, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    save_fitted(fitted, folder)
