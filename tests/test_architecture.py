@@ -19,6 +19,21 @@ from r2u_rec.optional import EXTRA_OF, EXTRAS
 PACKAGE = "r2u_rec"
 LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting", "suggest", "holm", "optional"})
 LEAF_ARROWS = {"ids": {"errors"}, "optional": {"errors"}}  # an unknown record and a missing library are errors of their own kind
+LIBRARY = {
+    "core",
+    "unlearn",
+    "data",
+    "revocability",
+    "recsys",
+    "evaluate",
+    "simulation",
+    "report",
+    "trials",
+    "storage",
+    "registry",
+    "study",
+    "config",
+}
 ARROWS: dict[str, set[str]] = {
     "core": set(),
     "unlearn": {"core"},
@@ -31,28 +46,14 @@ ARROWS: dict[str, set[str]] = {
     "simulation": {"core", "unlearn", "evaluate", "data"},
     "registry": {"core"},  # core: for the types of what is built; it is never imported at run time
     "registered": {"registry", "core", "unlearn", "recsys", "data"},  # the specs of what ships with the library
-    "study": {"core", "unlearn", "data", "revocability", "recsys", "evaluate", "registry"},
-    "config": {"core", "data", "revocability", "registry", "study", "simulation"},
-    "api": set("core unlearn data revocability recsys evaluate simulation report trials storage registry registered study config".split()),
-    "report": {"evaluate"},
-    "testing": {"core", "unlearn", "data", "evaluate"},
-    "trials": {"report"},  # report: where figures come from
     "storage": {"core", "data", "registry"},
-    "cli": {
-        "core",
-        "unlearn",
-        "data",
-        "revocability",
-        "recsys",
-        "evaluate",
-        "simulation",
-        "report",
-        "trials",
-        "storage",
-        "registry",
-        "registered",
-        "study",
-    },
+    "study": {"core", "unlearn", "data", "revocability", "recsys", "evaluate", "registry"},
+    "report": {"evaluate"},
+    "trials": {"report"},  # report: where figures come from
+    "config": {"core", "data", "revocability", "registry", "study", "simulation"},
+    "api": LIBRARY,
+    "testing": {"core", "unlearn", "data", "evaluate"},
+    "cli": {"api", *LIBRARY},
 }
 NEUTRAL_ROOMS = ("core", "unlearn")
 TRADE_WORDS = frozenset(word + ending for word in ("user", "item", "image", "token") for ending in ("", "s"))

@@ -12,11 +12,12 @@ from r2u_rec.api.choices import PrepareChoice
 from r2u_rec.api.recommender import Recommender
 from r2u_rec.api.scoring import UserScores
 from r2u_rec.api.threads import torch_threads
-from r2u_rec.api.training import Trained
+from r2u_rec.api.training import Trained, train
 from r2u_rec.config import sources
 from r2u_rec.config.files import read_settings, settings_of_run, write_settings
 from r2u_rec.config.parse import settings_from_mapping
 from r2u_rec.config.settings import Settings
+from r2u_rec.core.training import History
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.registry.tables import ARMS
@@ -79,12 +80,22 @@ def train_run(s: Settings, log: InteractionLog, out: Path) -> tuple[Recommender,
             study.to_folder(part / STUDY)
         else:
             study = None
-            model = Recommender(
-                s.plan(), prepare=preparation_of(s, log), calibration_share=s.revocability.calibration_share, on_history=epochs.extend
-            ).fit(log)
+            model = _fit_on_everyone(s, log, epochs)
         _write(part, model, s)
         (part / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
     return model, study
+
+
+def _fit_on_everyone(s: Settings, log: InteractionLog, epochs: list[dict[str, Any]]) -> Recommender:
+    """Returns the model trained on everyone in `log`, but calibration users where the settings ask for them."""
+    share = s.revocability.calibration_share
+    model = Recommender(s.plan(), prepare=preparation_of(s, log), calibration_share=share)
+
+    def keep(history: History) -> None:
+        epochs.extend(history.epochs)
+
+    model._trained = train(model.plan, log, prepare=model.prepare, calibration_share=share, on_history=keep)
+    return model
 
 
 def _fit_on_study(s: Settings, study: Study, epochs: list[dict[str, Any]]) -> Recommender:

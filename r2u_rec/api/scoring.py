@@ -36,6 +36,17 @@ class UserScores:
     def __init__(self, frame: pd.DataFrame, settings: RevocabilitySettings) -> None:
         self.frame, self.settings = frame, settings
 
+    @classmethod
+    def of(cls, log: InteractionLog, scores: NDArray[np.float64], settings: RevocabilitySettings) -> UserScores:
+        """Returns the scores (n_users,) of a log's users; who has no record or no score is left out."""
+        import numpy as np
+        import pandas as pd
+
+        codes = np.flatnonzero(~np.isnan(scores) & (log.user_counts > 0))
+        codes = codes[np.argsort(-scores[codes], kind="stable")]
+        frame = pd.DataFrame({"user": log.user_keys.keys[codes], "score": scores[codes], "n_records": log.user_counts[codes]})
+        return cls(frame, settings)
+
     @property
     def scorer(self) -> str:
         """The scorer's name."""
@@ -82,9 +93,6 @@ def score_users(log: InteractionLog, scorer: str = "blend", *, seed: int = 0, **
     keys = {name: key for name, key in component_keys(RevocabilitySettings, {}).items() if name in OF_SCORERS}
     chosen = RevocabilitySettings(scorer=scorer, **checked(keys, settings, "setting of score_users"))
 
-    import numpy as np
-    import pandas as pd
-
     from r2u_rec.revocability.scorers.names import scorer as scorer_named
     from r2u_rec.revocability.scoring import scored
 
@@ -92,8 +100,4 @@ def score_users(log: InteractionLog, scorer: str = "blend", *, seed: int = 0, **
         scorer_named(scorer)
     if len(log) == 0:
         raise SettingsError("the log holds no interactions: there is nobody to score")
-    scores = scored(log, chosen, seed=seed).ruled.scores
-    codes = np.flatnonzero(~np.isnan(scores) & (log.user_counts > 0))
-    codes = codes[np.argsort(-scores[codes], kind="stable")]
-    frame = pd.DataFrame({"user": log.user_keys.keys[codes], "score": scores[codes], "n_records": log.user_counts[codes]})
-    return UserScores(frame, chosen)
+    return UserScores.of(log, scored(log, chosen, seed=seed).ruled.scores, chosen)

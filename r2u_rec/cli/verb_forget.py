@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from r2u_rec.cli.command import Command
 from r2u_rec.cli.runs import folder_for, keys_of, pairs_of, refuse_changed
 from r2u_rec.config.errors import UsageError
 from r2u_rec.config.parse import Given
+from r2u_rec.errors import SettingsError
+
+if TYPE_CHECKING:
+    from r2u_rec.api.request import ForgetRequest
 
 KINDS = ("users", "users_file", "interactions_file", "items", "category", "window")
 
@@ -51,11 +55,11 @@ def run(argv: Sequence[str]) -> int:
     )
     small = {"smallest_batch": s.forget.smallest_batch, "deadline_days": s.forget.deadline_days}
     if given.options.dry_run:
-        from r2u_rec.api.request import refuse_small_batch
-
-        refuse_small_batch(request, **small, allow_small_batch=False)
+        print(_advice(request, small) or "this request can be carried out")
         print("nothing was forgotten (--dry_run)")
         return 0
+    if advice := _advice(request, small):
+        raise SettingsError(advice)
 
     from r2u_rec.api.choices import MethodChoice
 
@@ -66,6 +70,18 @@ def run(argv: Sequence[str]) -> int:
     print(f"forgot them in {cost.seconds:.2f} s by {chosen.method.name} ({kind})")
     print(f"run folder: {out}; {given.run} still holds them: remove it once the new one serves")
     return 0
+
+
+def _advice(request: ForgetRequest, small: dict[str, Any]) -> str:
+    """Returns what to do with a request of too few users, in the words of the command line; empty for one that is large enough."""
+    from r2u_rec.api.request import refuse_small_batch
+
+    try:
+        refuse_small_batch(request, **small, allow_small_batch=False)
+    except SettingsError as error:
+        text = str(error).replace("method='retrain' with allow_small_batch=True", "--forget.method retrain --forget.smallest_batch 1")
+        return text.replace("allow_small_batch=True", "--forget.smallest_batch 1").replace("smallest_batch=", "forget.smallest_batch=")
+    return ""
 
 
 def _asked(given: Given) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from r2u_rec.cli.settings import ModelSettings, Settings
 
 from r2u_rec.cli import build
-from r2u_rec.cli.settings import ModelSettings, Settings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import DataError, SettingsError

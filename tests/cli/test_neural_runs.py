@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from r2u_rec.cli import build
-from r2u_rec.cli import simulation_trials as trials
 from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.forgetting import stored_method
 from r2u_rec.cli.parse import parse, settings_of, settings_parser
 from r2u_rec.cli.settings import EvaluateSettings, ForgetSettings, ModelSettings, RevocabilitySettings, Settings, SimulateSettings
+
+from r2u_rec.cli import build
+from r2u_rec.cli import simulation_trials as trials
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import SettingsError

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r2u_rec.revocability.settings import RevocabilitySettings
 from r2u_rec.revocability.featurize.table import FeatureSettings
 from r2u_rec.revocability.learned import scorer as learned
 from r2u_rec.revocability.scorers.registry import REGISTRY
 from r2u_rec.revocability.scoring import feature_settings
+from r2u_rec.revocability.settings import RevocabilitySettings
 
 N_USERS, DAYS = 900, 240
 START, DAY = 1_000_000_000, 86_400

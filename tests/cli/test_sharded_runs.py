@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from r2u_rec.cli import build
 from r2u_rec.cli.cohorts import Cohorts
 from r2u_rec.cli.forgetting import stored_method
 from r2u_rec.cli.model_settings import Combine
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, PrepareSettings, Settings, TrainingSettings
+
+from r2u_rec.cli import build
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import CapabilityError, SettingsError

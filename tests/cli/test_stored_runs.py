@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from r2u_rec.cli import build
 from r2u_rec.cli.build import task
 from r2u_rec.cli.cohorts import draw_cohorts
 from r2u_rec.cli.forgetting import stored_method
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, RevocabilitySettings, Settings, TrainingSettings
+
+from r2u_rec.cli import build
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import CapabilityError

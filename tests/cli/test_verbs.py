@@ -122,9 +122,10 @@ def test_a_window_of_time_and_an_item_are_named_too(r2u, trained, tmp_path):
     assert left.time.max() < pd.Timestamp("1970-01-30").timestamp() <= read_run(trained)[0].log.time.max()
     said = r2u("forget", trained, "--items", "i7", "--out", tmp_path / "item")
     assert said.status == 0, said.err
-    assert "i7" not in set(read_run(tmp_path / "item")[0].log.item_keys.keys) or not read_run(tmp_path / "item")[0].log.item_counts[
-        read_run(tmp_path / "item")[0].log.item_keys.code("i7")
-    ]
+    assert (
+        "i7" not in set(read_run(tmp_path / "item")[0].log.item_keys.keys)
+        or not read_run(tmp_path / "item")[0].log.item_counts[read_run(tmp_path / "item")[0].log.item_keys.code("i7")]
+    )
 
 
 def test_fewer_users_than_a_batch_are_refused_whatever_forgets_them(r2u, trained, tmp_path):
@@ -132,7 +133,7 @@ def test_fewer_users_than_a_batch_are_refused_whatever_forgets_them(r2u, trained
         flags = [f"--forget.method={operator}", "--forget.smallest_batch=4", "--out", tmp_path / operator]
         said = r2u("forget", trained, "--users", KEYS, *flags)
         assert said.status == 1
-        assert "the request concerns 3 users, fewer than smallest_batch=4: whoever holds the model from before" in said.err
+        assert "the request concerns 3 users, fewer than forget.smallest_batch=4: whoever holds the model from before" in said.err
         assert "(1) wait" in said.err
         assert "(2) retrain now" in said.err
         assert "on day 27 of 30 at the latest" in said.err
