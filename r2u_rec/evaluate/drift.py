@@ -1,4 +1,4 @@
-"""Drift: how far a model's recommendations stand from those of retrained ones, beside how far these stand from each other."""
+"""Drift: how far a model's recommendations are from those of retrained models, compared with the distance among these."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Lists = NDArray[np.int64]
 class Drift:
     """How much the top k of a model and of retrained ones have in common; means over users, all in [0, 1].
 
-    Two trainings of one recipe never agree wholly: a model is as near as it can be when it reaches the floor.
+    Two trainings of one recipe never agree completely; a model that reaches the floor is as close as a retrained one.
 
     Attributes:
         overlap: the share of the k items that model and retrained one list both, mean over the retrained ones.

@@ -2,7 +2,7 @@
 
 All scores are calibrated: what a model shows of a user minus what retrained references show of the same user, so that
 users who are easy for every model do not look remembered. AUC .5 = forgotten, near 1 = remembered, well below .5 =
-stands out by absence, which is as telling.
+over-forgotten, which reveals membership as well.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def auc(members: Values, others: Values) -> tuple[float, float]:
 
 
 def null_se(n_members: int, n_others: int) -> float:
-    """Returns the standard error of an AUC when there is nothing to tell, from the variance of Mann and Whitney's U."""
+    """Returns the standard error of an AUC under the null hypothesis, from the variance of Mann and Whitney's U."""
     return float(np.sqrt((n_members + n_others + 1) / (12.0 * n_members * n_others)))
 
 
