@@ -52,7 +52,7 @@ class UnlearningLayers:
     Layers of a later request train from the same frozen model and are fused with the earlier ones in closed form (`fuse`).
 
     What remains: the frozen weights hold their imprint of the forgotten, covered, not removed. The memory holds the fused layer, so that
-    access to the memory allows the layer to be subtracted and the old weights to be recovered; with `keep_layers=False` nothing is kept, and
+    access to the memory allows the layer to be subtracted and the old weights to be recovered; with `keep_layers=False` nothing is kept and
     a later request trains on the merged model. Erased rows are emptied by `attach`, whatever a layer adds to them.
 
     Attributes:
