@@ -51,24 +51,21 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _print_all(entries: Sequence[Availability]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from r2u_rec.report.text_table import TextTable, print_text_table
 
-    logs = Table("name", "users", "items", "interactions", "status", box=None, pad_edge=False)
-    others = Table("name", "kind", "holds", "status", box=None, pad_edge=False)
+    logs, others = [], []
     for one in entries:
         card, counts = one.card, one.card.counts
         status = "here" if one.place else "can be fetched" if one.can_be_fetched else "name its folder"
         if card.kind == "interactions":
             numbers = [f"{counts[key]:,}" if key in counts else "" for key in ("users", "items", "interactions")]
-            logs.add_row(card.name, *numbers, status)
+            logs.append([card.name, *numbers, status])
         else:
-            others.add_row(card.name, card.kind, _in_words(counts), status)
-    console = Console(highlight=False)
-    console.print(logs)
-    if others.row_count:
-        console.print()
-        console.print(others)
+            others.append([card.name, card.kind, _in_words(counts), status])
+    print_text_table(TextTable(("name", "users", "items", "interactions", "status"), logs, text={"status"}))
+    if others:
+        print()
+        print_text_table(TextTable(("name", "kind", "holds", "status"), others, text={"kind", "holds", "status"}))
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

@@ -21,9 +21,11 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli.build import threads
     from r2u_rec.cli.job import run_job
+    from r2u_rec.report.answer import answer_of
     from r2u_rec.report.page import PAGE_FILE, write_page
     from r2u_rec.report.results import save
     from r2u_rec.report.table import print_table
+    from r2u_rec.report.verdict import statements
     from r2u_rec.storage.fitted import written_whole
 
     with threads(s.training.threads), written_whole(out) as part:
@@ -31,6 +33,7 @@ def run(argv: Sequence[str]) -> int:
         write_settings(s, part)
         save(result, part)
         write_page(result, part / PAGE_FILE)
+    print(f"{answer_of(result, statements(result.rows)).headline}\n")
     print_table(result.rows)
     print(f"page: {(out / PAGE_FILE).resolve()}")
     return 0
