@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "report": {"evaluate"},
     "testing": {"core", "unlearn", "data", "evaluate"},
     "trials": {"report"},  # report: where figures come from
-    "storage": {"core", "unlearn", "data", "recsys", "registry", "cli"},
+    "storage": {"core", "data", "registry"},
     "cli": {
         "core",
         "unlearn",

@@ -18,7 +18,7 @@ from r2u_rec.evaluate.groups import coverage, item_group_metrics, popular_items
 from r2u_rec.evaluate.proof import ForgettingEvaluator
 from r2u_rec.evaluate.ranking import ranking_metrics
 from r2u_rec.recsys.serving.popularity import Popularity
-from r2u_rec.storage.fitted import load_fitted, read_manifest
+from r2u_rec.storage import load, read_manifest
 from r2u_rec.study.flagged import FLAGGED
 from r2u_rec.study.measurements import verdict_figures
 from r2u_rec.study.quality import ranked_lists
@@ -35,14 +35,14 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     """
     log = sources.read(s.data)
     study = drawn_study(s, log)
-    fitted = load_fitted(folder, s.model)
+    fitted = _loaded(s, folder)
     _same_codes(fitted.records, log, folder)
     names = {"model": s.model.name, "arm": s.prepare.arm, "operator": _operator(folder), "seed": s.seed}
     row = names | _quality(study, fitted)
     if before is None:
         return [row]
     retrained = [_reference(s, path, fitted) for path in references]
-    released = load_fitted(before, s.model)
+    released = _loaded(s, before)
     forget = np.flatnonzero((released.records.user_counts > 0) & (fitted.records.user_counts == 0))
     study = study.with_request(StudyRequest("erased", forget, study.request(FLAGGED).holdout))
     prover = ForgettingEvaluator(
@@ -52,7 +52,7 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
         popularity=Popularity.of(fitted.records),
         seed=s.seed,
     )
-    exact = bool(read_manifest(folder)["about"].get("exact", False))
+    exact = bool(read_manifest(folder).about.get("exact", False))
     rows = [row | {"exact": exact} | verdict_figures(prover.judge(fitted.model))]
     rows.append(names | {"operator": "none"} | verdict_figures(prover.evidence.remembered))
     for i, (reference, verdict) in enumerate(zip(retrained, prover.evidence.references, strict=True)):
@@ -60,8 +60,12 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     return rows
 
 
+def _loaded(s: Settings, folder: Path) -> Fitted:
+    return load(folder, build.task(s.model), expected={"model": s.model.name})
+
+
 def _operator(folder: Path) -> str:
-    return str(read_manifest(folder)["about"].get("operator", "none"))
+    return str(read_manifest(folder).about.get("operator", "none"))
 
 
 def _quality(study: Study, fitted: Fitted) -> dict[str, float]:
@@ -78,7 +82,7 @@ def _quality(study: Study, fitted: Fitted) -> dict[str, float]:
 
 
 def _reference(s: Settings, folder: Path, fitted: Fitted) -> Fitted:
-    reference = load_fitted(folder, s.model)
+    reference = _loaded(s, folder)
     if _operator(folder) != "retrain":
         raise EvidenceError(
             f"{folder} is no retrained reference, it was made by {_operator(folder)}: use r2u forget --forget.operator retrain"

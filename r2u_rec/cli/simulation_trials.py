@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from r2u_rec.simulation.outcome import BatchEvent, CheckpointState
 from r2u_rec.simulation.policies import RETRAIN, Policy
 from r2u_rec.simulation.simulator import simulate
 from r2u_rec.simulation.watch import StreamEvaluator, users_who_asked
-from r2u_rec.storage.fitted import load_fitted, save_fitted
+from r2u_rec.storage import load, put, written_whole
 from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 
@@ -69,8 +68,9 @@ def start(spec: Spec) -> list[dict[str, Any]]:
         if operator != RETRAIN:
             costs[operator] = calibrated(methods[operator], task, fitted, seed=seed, by="user" if operator == "exact" else "record")
     folder = model_folder(spec, name)
-    _saved(fitted, folder)
-    (folder / COSTS_FILE).write_text(json.dumps({operator: asdict(each) for operator, each in costs.items()}))
+    with written_whole(folder, verb="simulate", about={"model": s.model.name}, replaces=True) as part:
+        put(fitted, part)
+        (part / COSTS_FILE).write_text(json.dumps({operator: asdict(each) for operator, each in costs.items()}))
     row = {"arm": name, "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds, "n_records": len(records)}
     return [row, *({"what": "cost", "arm": name, "operator": operator, **asdict(each)} for operator, each in costs.items())]
 
@@ -82,7 +82,9 @@ def reference(spec: Spec) -> list[dict[str, Any]]:
     records = scenario.left_at(checkpoints_of(s, scenario.stream)[int(spec["checkpoint"])], s.revocability.categories)
     method = retraining(s, STANDARD, scenario.cohorts)
     fitted, cost = measured(lambda: method.fit(build.task(s.model), records, seed=REFERENCE_SEEDS * (seed + 1) + int(spec["number"])))
-    _saved(fitted, model_folder(spec, reference_name(int(spec["checkpoint"]), int(spec["number"]))))
+    folder = model_folder(spec, reference_name(int(spec["checkpoint"]), int(spec["number"])))
+    with written_whole(folder, verb="simulate", about={"model": s.model.name}, replaces=True) as part:
+        put(fitted, part)
     return [{"checkpoint": spec["checkpoint"], "number": spec["number"], "seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds}]
 
 
@@ -92,7 +94,7 @@ def play(spec: Spec, progress: Callable[[float], None] | None = None) -> list[di
     scenario = scenario_of(s, seed)
     operators = operators_of(policy, s.model.name)
     task = build.task(s.model)
-    first = load_fitted(model_folder(spec, start_name(s, policy)), s.model)
+    first = load(model_folder(spec, start_name(s, policy)), task)
     methods = methods_of(s, policy, scenario.cohorts, operators, length=length_of(first))
     records = scenario.start_records
     costs = costs_of(spec, s, policy, methods)
@@ -137,7 +139,7 @@ class Judge:
             seen=parts.train.matrix() + parts.validation.matrix(),
             test=parts.test.matrix(),
             references=self._references,
-            remembered=load_fitted(model_folder(spec, STANDARD), s.model).model,
+            remembered=load(model_folder(spec, STANDARD), build.task(s.model)).model,
             k=max(s.evaluate.ks),
             n_halves=s.evaluate.n_halves,
             seed=int(spec["seed"]),
@@ -162,7 +164,7 @@ class Judge:
     def _references(self, time: int) -> list[Any]:
         at = self.times.index(time)
         names = [reference_name(at, number) for number in range(self._s.simulate.n_references)]
-        return [load_fitted(model_folder(self._spec, name), self._s.model).model for name in names]
+        return [load(model_folder(self._spec, name), build.task(self._s.model)).model for name in names]
 
 
 def costs_of(spec: Spec, s: Settings, policy: Policy, methods: Mapping[str, Any]) -> dict[str, OperatorCost]:
@@ -212,9 +214,3 @@ def _start(first: Fitted, records: InteractionLog, operator: str) -> Fitted:
 def length_of(first: Fitted) -> float | None:
     """Returns the length of the edit that was set when the first model was trained; None where none was."""
     return first.memory.length if isinstance(first.memory, NewtonMemory | ScaledMemory) else None
-
-
-def _saved(fitted: Fitted, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    save_fitted(fitted, folder)

@@ -33,16 +33,17 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.cli import build
     from r2u_rec.cli.forgetting import ids_of_pairs, ids_of_people, refuse_small_batch, stored_method
     from r2u_rec.evaluate.cost import measured
-    from r2u_rec.storage.fitted import load_fitted, save_fitted, written_whole
+    from r2u_rec.storage import load, put, written_whole
 
-    fitted = load_fitted(source, s.model)
+    fitted = load(source, build.task(s.model), expected={"model": s.model.name})
     records = fitted.records
     ids = ids_of_pairs(records, single) if single is not None else ids_of_people(records, keys, s.revocability)
     refuse_small_batch(records, ids, s.forget.smallest_batch)
     method = stored_method(s, fitted)
-    with build.threads(s.training.threads), written_whole(out) as part:
+    about = {"model": s.model.name, "operator": build.operator_of(s), "exact": method.exact}
+    with build.threads(s.training.threads), written_whole(out, verb="forget", about=about, parent=source) as part:
         after, cost = measured(lambda: method.forget(build.task(s.model), fitted, ids, seed=s.seed))
-        save_fitted(after, part, about={"verb": "forget", "operator": build.operator_of(s), "exact": method.exact})
+        put(after, part)
         write_settings(s, part)
     kind = "exact: equal to a model that never saw them" if method.exact else "approximate: measure it with r2u evaluate"
     who = f"{len(keys)} users with {len(ids)}" if keys else f"{len(ids)} single"

@@ -17,9 +17,11 @@ def run(argv: Sequence[str]) -> int:
     source, given = parse_with_run(parser, argv)
     keys = keys_of(given.users, given.users_file)
 
+    from r2u_rec.cli import build
     from r2u_rec.recsys.serving.recommend import recommend
-    from r2u_rec.storage.fitted import load_fitted
+    from r2u_rec.storage import load
 
-    for answer in recommend(load_fitted(source, settings_of(given).model), keys, given.k):
+    model = settings_of(given).model
+    for answer in recommend(load(source, build.task(model), expected={"model": model.name}), keys, given.k):
         print(answer.user_key, answer.source, *answer.item_keys, sep="\t")
     return 0

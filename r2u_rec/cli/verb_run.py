@@ -26,9 +26,9 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.report.results import save
     from r2u_rec.report.table import print_table
     from r2u_rec.report.verdict import statements
-    from r2u_rec.storage.fitted import written_whole
+    from r2u_rec.storage import written_whole
 
-    with threads(s.training.threads), written_whole(out) as part:
+    with threads(s.training.threads), written_whole(out, verb="run") as part:
         result = run_job(s, out, say=lambda line: print(line, file=sys.stderr, flush=True))
         write_settings(s, part)
         save(result, part)

@@ -27,9 +27,9 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.cli.cohorts import draw_cohorts
     from r2u_rec.cli.job import drawn_study
     from r2u_rec.errors import SettingsError
-    from r2u_rec.storage.fitted import save_fitted, written_whole
+    from r2u_rec.storage import put, written_whole
 
-    with build.threads(s.training.threads), written_whole(out) as part:
+    with build.threads(s.training.threads), written_whole(out, verb="train", about={"model": s.model.name}) as part:
         log = sources.read(s.data)
         study = drawn_study(s, log)
         assert study.scores is not None
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
             validate=study.stable_quality if watched else None,
         )
         fitted = method.fit(build.task(s.model), records, seed=s.seed)
-        save_fitted(fitted, part, about={"verb": "train"})
+        put(fitted, part)
         write_settings(s, part)
         (part / "history.json").write_text(json.dumps(epochs, indent=1) + "\n")
     how = "in closed form" if s.model.name in CLOSED_FORMS else s.prepare.arm

@@ -1,159 +1,131 @@
-"""A fitted model in a folder: safetensors for what is a tensor, Parquet for records and keys, JSON for the rest; no pickle."""
+"""A fitted model in a folder: safetensors for tensors, Parquet for records and keys, JSON for the rest; no pickle."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from r2u_rec import __version__
-from r2u_rec.cli.build import task
-from r2u_rec.cli.model_settings import CLOSED_FORMS, ModelSettings
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.data.log import InteractionLog
-from r2u_rec.data.vocabulary import Vocabulary
+from r2u_rec.core.stored import Json
 from r2u_rec.errors import DataError
-from r2u_rec.recsys.closed_form.ease import EaseModel
-from r2u_rec.recsys.closed_form.item_knn import ItemKnnModel
-from r2u_rec.storage.memory import memory_of, memory_parts, sharded_from
+from r2u_rec.storage.folder import written_whole
+from r2u_rec.storage.manifest import Manifest, check_files, read_manifest
+from r2u_rec.storage.reading import Reader
+from r2u_rec.storage.records import read_records, write_records
+from r2u_rec.storage.writing import Tree, Writer
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-_COLUMNS = ("ids", "user", "item", "time", "rating")
-_CODE_ENDING = ".info"
+TREE = "fitted.json"
+"""How memory and model are put together from the tensors, and what is no tensor in them."""
+TENSORS = {"memory": "memory.safetensors", "model": "model.safetensors"}
 
 
-@contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """Yields a folder beside `folder` that takes its name when the block ends well, and is removed when it does not.
+def save(
+    fitted: Fitted,
+    folder: Path,
+    *,
+    about: Mapping[str, Json] | None = None,
+    verb: str = "",
+    parent: Path | None = None,
+    replaces: bool = False,
+) -> None:
+    """Writes model, records and memory into a new folder, whole or not at all; arguments and errors as those of `written_whole`.
 
     Raises:
-        DataError: `folder` is there already and not empty: a run never overwrites another.
+        DataError: a part of it does not say how it is stored, see `core.stored.Stored`.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} is there already and not empty: name another folder with --out, or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f".{folder.name}.part-{os.getpid()}")
-    part.mkdir()
-    try:
-        yield part
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with written_whole(folder, about=about, verb=verb, parent=parent, replaces=replaces) as part:
+        put(fitted, part)
 
 
-def save_fitted(fitted: Fitted, folder: Path, *, about: dict[str, Any] | None = None) -> None:
-    """Writes model, records and memory into the folder, and a manifest with the hash of each file.
-
-    The keys of forgotten users are in none of the files. `about` is kept in the manifest: JSON values only.
-    """
-    records: InteractionLog = fitted.records
-    columns = {name: getattr(records, name) for name in _COLUMNS if getattr(records, name) is not None}
-    pd.DataFrame(columns).to_parquet(folder / "records.parquet", index=False)
-    _save_keys(records.user_keys, records.user_info, folder / "users.parquet")
-    _save_keys(records.item_keys, records.item_info, folder / "items.parquet")
-    ease = isinstance(fitted.model, EaseModel)
-    save_file(_contiguous({} if ease else fitted.model.state_dict()), folder / "model.safetensors")
-    kind, tensors, plain = memory_parts(fitted)
-    save_file(_contiguous(tensors), folder / "memory.safetensors")
-    names = ("records.parquet", "users.parquet", "items.parquet", "model.safetensors", "memory.safetensors")
-    manifest = {
-        "format": FORMAT,
-        "r2u_rec": __version__,
-        "n_records": len(records),
-        "next_id": records.next_id,
-        "memory": {"kind": kind, **plain},
-        "dtype": str(fitted.model.inverse.dtype).removeprefix("torch.") if ease else None,
-        "about": about or {},
-        "sha256": {name: _sha256(folder / name) for name in names},
-    }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+def put(fitted: Fitted, part: Path) -> None:
+    """Writes the files of a fitted model into a folder that `written_whole` has opened, beside which others may stand."""
+    writer = Writer()
+    tree = {"memory": writer.memory(fitted.memory, "memory"), "model": writer.model(fitted.model, "model")}
+    tree["next_id"] = write_records(fitted.records, part)  # type: ignore[assignment]
+    _write(part, tree, writer)
 
 
-def load_fitted(folder: Path, model: ModelSettings) -> Fitted:
-    """Returns what `save_fitted` wrote, attached to its records.
+def load(folder: Path, task: Any = None, *, expected: Mapping[str, Json] | None = None) -> Fitted:
+    """Returns what `save` wrote, attached to its records; every file of the folder is checked first.
 
     Args:
-        model: the settings that the run was trained with.
+        task: that it was trained with; None for what is solved in closed form.
+        expected: what the manifest's `about` must say, such as {"model": "mf"}.
 
     Raises:
-        DataError: the folder is no run folder, of another format, or a file is not the one that was written.
+        DataError: no run folder, one that is damaged or of another format, or one of another model than `task` or `expected` says.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
-    for name, expected in manifest["sha256"].items():
-        if not (folder / name).is_file() or _sha256(folder / name) != expected:
-            raise DataError(f"{folder / name} is missing or not the file that was written (sha256 differs): restore it, or train again")
-    frame = pd.read_parquet(folder / "records.parquet")
-    users, user_info = _load_keys(folder / "users.parquet")
-    items, item_info = _load_keys(folder / "items.parquet")
-    columns = {name: frame[name].to_numpy().copy() if name in frame else None for name in _COLUMNS}
-    records = InteractionLog(
-        **columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info, next_id=manifest["next_id"]
-    )
-    kind = manifest["memory"]["kind"]
-    if kind != model.name and (kind in CLOSED_FORMS or model.name in CLOSED_FORMS):
-        found = f"model.name={kind}" if kind in CLOSED_FORMS else "a model that was trained in steps"
-        raise DataError(f"{folder} holds {found} and its settings say model.name={model.name}: they do not belong together")
-    memory, states = memory_of(manifest["memory"], load_file(folder / "memory.safetensors")), load_file(folder / "model.safetensors")
-    if kind == "ease":
-        return Fitted(EaseModel(memory.inverse.to(getattr(torch, manifest["dtype"])), records.matrix()).eval(), records, memory)
-    if kind == "item_knn":
-        return Fitted(ItemKnnModel(states["neighbours"], states["similarities"], records.matrix()).eval(), records, memory)
-    own = task(model)
-    if kind == "sharded":
-        return sharded_from(manifest["memory"], memory, states, own, records)
-    fresh = own.model(records, seed=0)
-    fresh.load_state_dict(states)
-    own.attach(fresh, records)
-    return Fitted(fresh.eval(), records, memory)
+    _refuse_others(folder, manifest, expected or {})
+    check_files(folder, manifest)
+    tree = _tree(folder, manifest)
+    if "next_id" not in tree:
+        raise DataError(f"{folder} holds a model alone, without records: read it with load_model")
+    records = read_records(folder, tree["next_id"])
+    reader = Reader(_tensors(folder, manifest), task, records)
+    memory = reader.memory(tree["memory"], "memory")
+    return Fitted(reader.model(tree["model"], "model", records), records, memory)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Returns the manifest of a run folder; DataError when there is none that this version reads."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{folder} is not the folder of a trained model: its {MANIFEST} is missing or broken; name one that train or forget wrote"
-        ) from error
-    if manifest.get("format") != FORMAT:
-        raise DataError(f"{folder} has format {manifest.get('format')}, this version reads {FORMAT}: train again")
-    return dict(manifest)
+def save_model(model: nn.Module, folder: Path, *, about: Mapping[str, Json] | None = None, verb: str = "") -> None:
+    """Writes a model alone into a new folder, without the records that it stands on; arguments and errors as those of `save`."""
+    with written_whole(folder, about=about, verb=verb) as part:
+        writer = Writer()
+        _write(part, {"model": writer.model(model, "model")}, writer)
 
 
-def _save_keys(keys: Vocabulary, info: pd.DataFrame | None, path: Path) -> None:
-    empty = np.zeros(len(keys), dtype=bool)
-    empty[list(keys.empty)] = True
-    frame = pd.DataFrame({"key": keys.keys.to_numpy(), "empty": empty})
-    if info is not None:
-        frame = pd.concat([frame, info.reset_index(drop=True).add_suffix(_CODE_ENDING)], axis=1)
-    frame.to_parquet(path, index=False)
+def load_model(folder: Path, task: Any, records: Any) -> nn.Module:
+    """Returns the model that `save_model` wrote, attached to `records`, which must be those that it stood on; errors as of `load`."""
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    return Reader(_tensors(folder, manifest), task, records).model(_tree(folder, manifest)["model"], "model", records)
 
 
-def _load_keys(path: Path) -> tuple[Vocabulary, pd.DataFrame | None]:
-    frame = pd.read_parquet(path)
-    info = frame[[name for name in frame if name.endswith(_CODE_ENDING)]]
-    info.columns = [name.removesuffix(_CODE_ENDING) for name in info]
-    empty = frozenset(np.flatnonzero(frame["empty"].to_numpy()).tolist())
-    return Vocabulary(pd.Index(frame["key"]).rename(None), empty), info if len(info.columns) else None
+def _write(part: Path, tree: Tree, writer: Writer) -> None:
+    for root, name in TENSORS.items():
+        tensors = {path: tensor for path, tensor in writer.tensors.items() if path.split("/", 1)[0] == root}
+        if tensors:
+            save_file(_apart(tensors), part / name)
+    (part / TREE).write_text(json.dumps(tree, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
-def _contiguous(tensors: dict[str, Any]) -> dict[str, torch.Tensor]:
-    return {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+def _apart(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Returns the tensors, those that are views of one memory copied, since a file holds each on its own."""
+    owners: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        owner = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if owner in owners else tensor
+        owners.add(owner)
+    return found
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _tree(folder: Path, manifest: Manifest) -> Tree:
+    if TREE not in manifest.files:
+        raise DataError(f"{folder} holds no fitted model, it was written by {manifest.verb or 'another verb'}: name what train or forget wrote")
+    tree: Tree = json.loads((folder / TREE).read_text())
+    return tree
+
+
+def _tensors(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in TENSORS.values():
+        if name in manifest.files:
+            found |= load_file(folder / name)
+    return found
+
+
+def _refuse_others(folder: Path, manifest: Manifest, expected: Mapping[str, Json]) -> None:
+    for name, value in expected.items():
+        if manifest.about.get(name) != value:
+            raise DataError(
+                f"{folder} holds {name}={manifest.about.get(name)} and {name}={value} was asked for: they do not belong together, name the "
+                "settings that it was trained with"
+            )

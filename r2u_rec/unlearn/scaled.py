@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic, Self
 
 import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Memory, Rec, Task
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.unlearn.curvature.block_newton import Calibrate
@@ -22,8 +23,19 @@ from r2u_rec.unlearn.tuned import Tuner
 class ScaledMemory(Generic[Memory]):
     """The length, and what the edit itself keeps."""
 
+    stored_as: ClassVar[str] = "scaled"
+
     length: float
     inner: Memory
+
+    def parts(self) -> Parts:
+        """Returns the length, and what the edit keeps."""
+        return Parts(values={"length": self.length}, inner={"inner": self.inner})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the memory that was written."""
+        return cls(source.values["length"], source.inner("inner"))
 
     @property
     def nbytes(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Protocol, runtime_checkable
+from typing import ClassVar, Generic, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from r2u_rec.core.protocols import Fitted, Rec, Task
+from r2u_rec.core.stored import Parts, Source, as_tensor
 from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids, positions_of
@@ -46,11 +47,35 @@ class ShardedMemory:
         models: one a shard, attached to its records. checkpoints: for each shard the states after its slices but the last.
     """
 
+    stored_as: ClassVar[str] = "sharded"
+
     seed: int
     shard_of: NDArray[np.int32]
     slice_of: NDArray[np.int32]
     models: tuple[nn.Module, ...]
     checkpoints: tuple[tuple[State, ...], ...]
+
+    def parts(self) -> Parts:
+        """Returns where records belong, the models and the checkpoints."""
+        tensors = {"shard_of": as_tensor(self.shard_of), "slice_of": as_tensor(self.slice_of)}
+        for shard, kept in enumerate(self.checkpoints):
+            for at, state in enumerate(kept):
+                tensors |= {f"{shard} {at} {name}": value for name, value in state.items()}
+        values = {"seed": self.seed, "n_shards": len(self.models), "n_checkpoints": [len(kept) for kept in self.checkpoints]}
+        return Parts(tensors, values, models={str(shard): model for shard, model in enumerate(self.models)})  # type: ignore[arg-type]
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the memory that was written, each model attached to the records of its shard."""
+        tensors, values, records = dict(source.tensors), source.values, source.records
+        shard_of, slice_of = tensors.pop("shard_of").numpy(), tensors.pop("slice_of").numpy()
+        states: dict[tuple[int, int], State] = {}
+        for name, value in tensors.items():
+            shard, at, of_model = name.split(" ", 2)
+            states.setdefault((int(shard), int(at)), {})[of_model] = value
+        checkpoints = tuple(tuple(states[shard, at] for at in range(n)) for shard, n in enumerate(values["n_checkpoints"]))
+        models = (source.model(str(shard), records.keep(records.ids[shard_of == shard])) for shard in range(values["n_shards"]))
+        return cls(values["seed"], shard_of, slice_of, tuple(models), checkpoints)
 
     @property
     def nbytes(self) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.optional import needed_for
@@ -29,6 +30,7 @@ class AlsModel(nn.Module):
         reg, alpha: of the objective (`als_objective`); `fold_in` solves with them.
     """
 
+    stored_as: ClassVar[str] = "als_model"
     user_factors: Tensor
     item_factors: Tensor
 
@@ -37,6 +39,16 @@ class AlsModel(nn.Module):
         self.register_buffer("user_factors", user_factors)
         self.register_buffer("item_factors", item_factors)
         self.reg, self.alpha = reg, alpha
+
+    def parts(self) -> Parts:
+        """Returns both tables, and what a stranger's factors are solved with."""
+        return Parts({"user_factors": self.user_factors, "item_factors": self.item_factors}, {"reg": self.reg, "alpha": self.alpha})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the model that was written."""
+        tables = (source.tensors[name] for name in ("user_factors", "item_factors"))
+        return cls(*tables, reg=source.values["reg"], alpha=source.values["alpha"])
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """Returns the user table (n_users, d) and the item table (n_items, d) that scores are made from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.stored import Parts, Source, as_tensor
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
@@ -33,12 +34,22 @@ class EaseModel(nn.Module):
         histories: (n_users, n_items) CSR of ones, what the users have now.
     """
 
+    stored_as: ClassVar[str] = "ease_model"
     inverse: Tensor
 
     def __init__(self, inverse: Tensor, histories: sparse.csr_array) -> None:
         super().__init__()
         self.register_buffer("inverse", inverse)
         self.histories = histories
+
+    def parts(self) -> Parts:
+        """Returns P; histories are those of the records."""
+        return Parts({"inverse": self.inverse})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the model that was written, on the histories of its records."""
+        return cls(source.tensors["inverse"], source.records.matrix())
 
     def rebuild(self, records: InteractionLog) -> None:
         """Sets the histories to those of `records`; the weights stay (they change through `Ease.forget`)."""
@@ -81,9 +92,20 @@ class EaseMemory:
         image: (n_items,) X^T X probe, exact whole numbers.
     """
 
+    stored_as: ClassVar[str] = "ease"
+
     inverse: Tensor
     probe: NDArray[np.float64]
     image: NDArray[np.float64]
+
+    def parts(self) -> Parts:
+        """Returns every field."""
+        return Parts({"inverse": self.inverse, "probe": as_tensor(self.probe), "image": as_tensor(self.image)})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the memory that was written."""
+        return cls(source.tensors["inverse"], source.tensors["probe"].numpy(), source.tensors["image"].numpy())
 
     @property
     def nbytes(self) -> int:

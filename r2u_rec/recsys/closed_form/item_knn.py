@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Fitted
+from r2u_rec.core.stored import Parts, Source, as_tensor
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
@@ -29,6 +30,7 @@ class ItemKnnModel(nn.Module):
         histories: (n_users, n_items) CSR of ones, what the users have now.
     """
 
+    stored_as: ClassVar[str] = "item_knn_model"
     neighbours: Tensor
     similarities: Tensor
 
@@ -37,6 +39,15 @@ class ItemKnnModel(nn.Module):
         self.register_buffer("neighbours", neighbours)
         self.register_buffer("similarities", similarities)
         self.histories = histories
+
+    def parts(self) -> Parts:
+        """Returns the lists; histories are those of the records."""
+        return Parts({"neighbours": self.neighbours, "similarities": self.similarities})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the model that was written, on the histories of its records."""
+        return cls(source.tensors["neighbours"], source.tensors["similarities"], source.records.matrix())
 
     def rebuild(self, records: InteractionLog) -> None:
         """Sets the histories to those of `records`; the lists stay (they change through `ItemKnn.forget`)."""
@@ -75,7 +86,20 @@ class ItemKnnMemory:
         cooccurrence: (n_items, n_items) int32 CSR; users that have both items, no zeros stored.
     """
 
+    stored_as: ClassVar[str] = "item_knn"
+
     cooccurrence: sparse.csr_array
+
+    def parts(self) -> Parts:
+        """Returns the three arrays of the counts."""
+        return Parts({name: as_tensor(getattr(self.cooccurrence, name)) for name in ("data", "indices", "indptr")})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the memory that was written."""
+        data, indices, indptr = (source.tensors[name].numpy() for name in ("data", "indices", "indptr"))
+        n_items = len(indptr) - 1
+        return cls(sparse.csr_array((data, indices, indptr), shape=(n_items, n_items)))
 
     @property
     def nbytes(self) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from r2u_rec.core.stored import Parts, Source, as_tensor
 from r2u_rec.recsys.federated.rounds import Updates
 
 
@@ -22,9 +23,28 @@ class UpdateLog:
         rounds: what is kept of each round; a client who lost only some records stays among the round's clients without any rows.
     """
 
+    stored_as: ClassVar[str] = "federated_log"
+
     users: Tensor
     items: Tensor
     rounds: tuple[Updates, ...]
+
+    def parts(self) -> Parts:
+        """Returns both tables and the updates of each round."""
+        tensors = {"users": self.users, "items": self.items}
+        for t, r in enumerate(self.rounds):
+            tensors |= {f"{t} {name}": as_tensor(getattr(r, name)) for name in ("clients", "owner", "item")} | {f"{t} change": r.change}
+        return Parts(tensors, {"n_rounds": len(self.rounds)})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the log that was written."""
+        kept = source.tensors
+        rounds = (
+            Updates(*(kept[f"{t} {name}"].numpy() for name in ("clients", "owner", "item")), kept[f"{t} change"])
+            for t in range(source.values["n_rounds"])
+        )
+        return cls(kept["users"], kept["items"], tuple(rounds))
 
     @property
     def nbytes(self) -> int:

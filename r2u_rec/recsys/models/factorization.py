@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
 
 
@@ -23,6 +24,7 @@ class MatrixFactorization(nn.Module):
         sparse: False gives dense gradients, which exact second order needs.
     """
 
+    stored_as: ClassVar[str] = "matrix_factorization"
     item_rows = "item_embedding.weight"
     user_rows = "user_embedding.weight"
 
@@ -39,6 +41,19 @@ class MatrixFactorization(nn.Module):
         self.item_embedding = nn.Embedding(
             n_items, embedding_dim, sparse=sparse, _weight=torch.randn(n_items, embedding_dim, generator=generator) * init_std
         )
+
+    def parts(self) -> Parts:
+        """Returns both tables."""
+        users, items = self.tables()
+        return Parts({"users": users, "items": items}, {"sparse": self.item_embedding.sparse})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the model that was written."""
+        users, items = source.tensors["users"], source.tensors["items"]
+        model = cls(len(users), len(items), users.shape[1], seed=0, sparse=source.values["sparse"])
+        model.user_embedding.weight, model.item_embedding.weight = nn.Parameter(users), nn.Parameter(items)
+        return model
 
     def lookup(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the vectors (n, d) of users (n,) and (n, k, d) of items (n, k)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.data.log import InteractionLog
 
 
@@ -20,6 +21,7 @@ class Popularity(nn.Module):
         counts: (n_items,) float32 buffer; equal counts keep the order of the item codes wherever a sort is stable.
     """
 
+    stored_as: ClassVar[str] = "popularity"
     counts: Tensor
 
     def __init__(self, n_items: int) -> None:
@@ -32,6 +34,15 @@ class Popularity(nn.Module):
         model = cls(records.n_items)
         model.rebuild(records)
         return model
+
+    def parts(self) -> Parts:
+        """Returns nothing: the records say it all."""
+        return Parts()
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the model of the records."""
+        return cls.of(source.records)
 
     def rebuild(self, records: InteractionLog) -> None:
         """Counts anew, in place, from `records` alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
 
 
@@ -20,6 +21,7 @@ class CombinedTables(nn.Module):
         user_table: (n_users, d). item_table: (n_items, d).
     """
 
+    stored_as: ClassVar[str] = "combined_tables"
     user_table: Tensor
     item_table: Tensor
 
@@ -27,6 +29,15 @@ class CombinedTables(nn.Module):
         super().__init__()
         self.register_buffer("user_table", user_table)
         self.register_buffer("item_table", item_table)
+
+    def parts(self) -> Parts:
+        """Returns both tables."""
+        return Parts({"user_table": self.user_table, "item_table": self.item_table})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the model that was written."""
+        return cls(source.tensors["user_table"], source.tensors["item_table"])
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """Returns the user table and the item table."""

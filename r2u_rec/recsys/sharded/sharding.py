@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.stats import rankdata
 from torch import nn
 
+from r2u_rec.core.stored import Parts, Source, as_tensor
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
@@ -81,6 +82,8 @@ class ShardedRecommender(nn.Module):
     Source: Bourtoule et al. 2021, Machine Unlearning, for mean, proportional and vote, there over classes.
     """
 
+    stored_as: ClassVar[str] = "sharded_recommender"
+
     def __init__(
         self, shards: Sequence[nn.Module], parts: Sequence[InteractionLog], combine: Combine = "mean", *, fold_all: bool = False
     ) -> None:
@@ -95,6 +98,20 @@ class ShardedRecommender(nn.Module):
         self.counts = np.stack([part.user_counts for part in parts]).astype(np.int32)  # (n_shards, n_users) records of each user
         self.histories: sparse.csr_array = sum((part.matrix() for part in parts[1:]), start=parts[0].matrix())
         self.histories.data[:] = 1
+
+    def parts(self) -> Parts:
+        """Returns how shards are combined; the shards themselves are those of the memory beside the model."""
+        shards = {str(i): shard for i, shard in enumerate(self.shards)}
+        values = {"combine": self.combine, "fold_all": self.fold_all, "n_shards": len(shards)}
+        return Parts({"counts": as_tensor(self.counts)}, values, shared=shards)
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the system that was written, on the histories of its records."""
+        n, values = source.values["n_shards"], source.values
+        system = cls([source.shared(str(i)) for i in range(n)], [source.records] * n, values["combine"], fold_all=values["fold_all"])
+        system.counts = source.tensors["counts"].numpy()
+        return system
 
     def rebuild(self, records: InteractionLog) -> None:
         """Sets the histories to those of `records`; shards stay on their own parts, which only training changes.

@@ -6,12 +6,13 @@ import copy
 import fnmatch
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Rec, Task
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.rng import stream
@@ -30,8 +31,19 @@ Calibrate = Callable[[Task, nn.Module, Any, Erase], float]
 class NewtonMemory:
     """What is kept beside the model: blocks by table, and the length of the step."""
 
+    stored_as: ClassVar[str] = "newton"
+
     tables: tuple[TableBlocks, ...]
     length: float
+
+    def parts(self) -> Parts:
+        """Returns the blocks and the length."""
+        return Parts(values={"length": self.length, "n_tables": len(self.tables)}, inner={str(i): t for i, t in enumerate(self.tables)})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the memory that was written."""
+        return cls(tuple(source.inner(str(i)) for i in range(source.values["n_tables"])), source.values["length"])
 
     @property
     def nbytes(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from r2u_rec.core.stored import Parts, Source, as_tensor
 from r2u_rec.ids import Ids, positions_of, stretches_between
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 
@@ -29,6 +31,8 @@ class TableBlocks:
     Floating tensors have the model's own precision, counts float64.
     """
 
+    stored_as: ClassVar[str] = "table_blocks"
+
     table: str
     blocks: Tensor
     ridges: Tensor
@@ -45,6 +49,18 @@ class TableBlocks:
         """Bytes kept for this table."""
         parts = (self.blocks, self.ridges, self.counts, self.rows, self.curvatures, self.record_ridges, self.features)
         return sum(t.numel() * t.element_size() for t in parts if t is not None) + self.ids.nbytes
+
+    def parts(self) -> Parts:
+        """Returns every field; `from_parts` puts them back."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {name: value for name, value in kept.items() if isinstance(value, Tensor)}
+        return Parts({**tensors, "ids": as_tensor(self.ids)}, {"table": self.table, "own": self.own})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the blocks that were written."""
+        tensors = dict(source.tensors)
+        return cls(table=source.values["table"], own=source.values["own"], ids=tensors.pop("ids").numpy(), **tensors)
 
     def part_of(self, ids: Ids) -> tuple[Tensor, Tensor, Tensor]:
         """Returns rows, curvatures and ridges (m, c) of the records `ids`."""

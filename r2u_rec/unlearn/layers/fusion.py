@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.errors import SettingsError
 
 SMALLEST_SHARE = 1e-3
@@ -26,9 +28,20 @@ class Layer:
         n_fused: how many trained layers are in it.
     """
 
+    stored_as: ClassVar[str] = "unlearning_layer"
+
     delta: Tensor
     met: Tensor
     n_fused: int = 1
+
+    def parts(self) -> Parts:
+        """Returns every field."""
+        return Parts({"delta": self.delta, "met": self.met}, {"n_fused": self.n_fused})
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the layer that was written."""
+        return cls(source.tensors["delta"], source.tensors["met"], source.values["n_fused"])
 
     @property
     def nbytes(self) -> int:

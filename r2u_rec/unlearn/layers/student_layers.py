@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 
 from r2u_rec.core.protocols import B, Rec, Task
 from r2u_rec.core.step import objective, to_device
+from r2u_rec.core.stored import Parts, Source
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
@@ -25,7 +26,18 @@ DISTANCES = ("likelihood", "squared")
 class LayersMemory:
     """What is kept from request to request: the layer that stands on each weight now, by the weight's name."""
 
+    stored_as: ClassVar[str] = "unlearning_layers"
+
     layers: dict[str, Layer]
+
+    def parts(self) -> Parts:
+        """Returns the layers."""
+        return Parts(values={"weights": list(self.layers)}, inner=dict(self.layers))
+
+    @classmethod
+    def from_parts(cls, source: Source) -> Self:
+        """Returns the memory that was written."""
+        return cls({name: source.inner(name) for name in source.values["weights"]})
 
     @property
     def nbytes(self) -> int:

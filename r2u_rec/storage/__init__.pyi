@@ -1,0 +1,10 @@
+from .fitted import load as load
+from .fitted import load_model as load_model
+from .fitted import put as put
+from .fitted import save as save
+from .fitted import save_model as save_model
+from .folder import FolderTakenError as FolderTakenError
+from .folder import written_whole as written_whole
+from .kinds import stored as stored
+from .manifest import Manifest as Manifest
+from .manifest import read_manifest as read_manifest
