@@ -109,7 +109,9 @@ def _apart(tensors: dict[str, Any]) -> dict[str, Any]:
 
 def _tree(folder: Path, manifest: Manifest) -> Tree:
     if TREE not in manifest.files:
-        raise DataError(f"{folder} holds no fitted model, it was written by {manifest.verb or 'another verb'}: name what train or forget wrote")
+        raise DataError(
+            f"{folder} holds no fitted model, it was written by {manifest.verb or 'another verb'}: name what train or forget wrote"
+        )
     tree: Tree = json.loads((folder / TREE).read_text())
     return tree
 

@@ -54,7 +54,8 @@ def class_of(name: str) -> type[Stored]:
         return _OTHERS[name]
     if name not in BUILT_IN:
         raise DataError(
-            f"the folder holds a part of the unknown kind {name!r}: read it with the version that wrote it, or import what registers it first"
+            f"the folder holds a part of the unknown kind {name!r}: read it with the version that wrote it, or import first what registers "
+            "it"
         )
     module, _, attribute = BUILT_IN[name].partition(":")
     found: type[Stored] = getattr(import_module(module), attribute)

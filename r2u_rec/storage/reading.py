@@ -83,7 +83,9 @@ class Reader:
         there = {name: (tuple(value.shape), value.dtype) for name, value in fresh.state_dict().items()}
         state = self.named(tree["state"])
         if type(fresh).__name__ != tree["class"] or there != {name: (tuple(t.shape), t.dtype) for name, t in state.items()}:
-            raise DataError(f"the folder holds a {tree['class']} of other sizes or kind than the {type(fresh).__name__} of the task: {STRANGER}")
+            raise DataError(
+                f"the folder holds a {tree['class']} of other sizes or kind than the {type(fresh).__name__} of the task: {STRANGER}"
+            )
         with torch.no_grad():
             fresh.load_state_dict(state)
         return fresh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def read_records(folder: Path, next_id: int) -> InteractionLog:
     frame = pd.read_parquet(folder / "records.parquet")
     users, user_info = _read_keys(folder / "users.parquet")
     items, item_info = _read_keys(folder / "items.parquet")
-    columns = {name: frame[name].to_numpy().copy() if name in frame else None for name in _COLUMNS}
+    columns: dict[str, Any] = {name: frame[name].to_numpy().copy() if name in frame else None for name in _COLUMNS}
     return InteractionLog(**columns, user_keys=users, item_keys=items, user_info=user_info, item_info=item_info, next_id=next_id)
 
 

@@ -15,7 +15,7 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.recsys.serving.recommend import recommend
-from r2u_rec.storage.fitted import load_fitted, save_fitted
+from r2u_rec.storage import load, save
 
 KNN = Settings(model=ModelSettings(name="item_knn", n_neighbours=7, shrinkage=2.0))
 USERS = [3, 5, 44, 7, 9]
@@ -33,12 +33,12 @@ def method():
 
 def stored(fitted: Fitted, folder: Path) -> Fitted:
     folder.mkdir()
-    save_fitted(fitted, folder)
-    return load_fitted(folder, KNN.model)
+    save(fitted, folder, about={"model": KNN.model.name})
+    return load(folder)
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 def test_the_settings_are_those_of_the_model(method):
@@ -74,11 +74,11 @@ def test_settings_out_of_bounds_are_refused(n_neighbours, shrinkage, message):
         build.closed_form(ModelSettings(n_neighbours=n_neighbours, shrinkage=shrinkage), "item_knn")
 
 
-@pytest.mark.parametrize(("name", "found"), [("ease", "model.name=item_knn"), ("mf", "model.name=item_knn")])
+@pytest.mark.parametrize(("name", "found"), [("ease", "model=item_knn"), ("mf", "model=item_knn")])
 def test_a_folder_of_it_is_read_as_nothing_else(log, method, tmp_path, name, found):
     stored(method.fit(None, log, seed=0), tmp_path / "run")
-    with pytest.raises(DataError, match=f"holds {found} and its settings say model.name={name}: they do not belong together"):
-        load_fitted(tmp_path / "run", ModelSettings(name=name))
+    with pytest.raises(DataError, match=f"holds {found} and model={name} was asked for: they do not belong together"):
+        load(tmp_path / "run", build.task(ModelSettings(name=name)), expected={"model": name})
 
 
 def test_the_verbs_train_forget_recommend_and_evaluate_it(r2u, small, tmp_path):

@@ -19,7 +19,7 @@ from r2u_rec.cli.settings import EvaluateSettings, ForgetSettings, ModelSettings
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import SettingsError
-from r2u_rec.storage.fitted import load_fitted, save_fitted
+from r2u_rec.storage import load, save
 
 NAMES = ("neumf", "autoencoder", "sasrec")
 SMALL = {
@@ -55,8 +55,8 @@ def fitted(log):
 
 def stored(fitted: Fitted, folder: Path, s: Settings) -> Fitted:
     folder.mkdir()
-    save_fitted(fitted, folder)
-    return load_fitted(folder, s.model)
+    save(fitted, folder)
+    return load(folder, build.task(s.model))
 
 
 def forgotten(s: Settings, fitted: Fitted, users: list[int]) -> Fitted:
@@ -64,7 +64,7 @@ def forgotten(s: Settings, fitted: Fitted, users: list[int]) -> Fitted:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def rows(folder) -> pd.DataFrame:
 
 
 def test_the_run_folder_holds_settings_results_and_the_page(done):
-    assert {path.name for path in done.iterdir()} == {"settings.yaml", "result.json", "rows.parquet", "report.html"}
+    assert {path.name for path in done.iterdir()} == {"settings.yaml", "result.json", "rows.parquet", "report.html", "manifest.json"}
     assert yaml.safe_load((done / "settings.yaml").read_text())["training"]["epochs"] == 70
 
 

@@ -22,7 +22,7 @@ from r2u_rec.data.reading.read import read_log
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.recsys.serving.recommend import recommend
 from r2u_rec.recsys.sharded.sharding import COMBINES
-from r2u_rec.storage.fitted import load_fitted, save_fitted
+from r2u_rec.storage import load, save
 
 SEED = 3
 SHARDED = Settings(
@@ -57,8 +57,8 @@ def fitted(log) -> Fitted:
 
 def stored(fitted: Fitted, folder: Path, s: Settings) -> Fitted:
     folder.mkdir()
-    save_fitted(fitted, folder)
-    return load_fitted(folder, s.model)
+    save(fitted, folder)
+    return load(folder, build.task(s.model))
 
 
 def forgotten(s: Settings, fitted: Fitted, users: list[int], *, seed: int = 0) -> Fitted:
@@ -66,7 +66,7 @@ def forgotten(s: Settings, fitted: Fitted, users: list[int], *, seed: int = 0) -
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 @pytest.mark.parametrize("s", [SHARDED, LIGHTGCN], ids=["mf", "lightgcn"])

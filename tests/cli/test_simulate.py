@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from r2u_rec.cli import build
 from r2u_rec.cli import simulation_trials as trials
 from r2u_rec.cli.policy_words import policy_of
 from r2u_rec.cli.scenario import checkpoints_of, scenario_of, span
@@ -26,7 +27,7 @@ from r2u_rec.cli.settings import (
 from r2u_rec.cli.simulated_methods import starts
 from r2u_rec.errors import SettingsError
 from r2u_rec.report.simulation.results import load_simulation
-from r2u_rec.storage.fitted import load_fitted
+from r2u_rec.storage import load
 from r2u_rec.unlearn.scaled import ScaledMemory
 
 
@@ -175,7 +176,7 @@ def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_strea
         trials.start({**common, "arm": name, "operators": list(operators)})
     for number in range(2):
         trials.reference({**common, "checkpoint": 0, "number": number})
-    memory = load_fitted(trials.model_folder(common, "standard for ascent"), s.model).memory
+    memory = load(trials.model_folder(common, "standard for ascent"), build.task(s.model)).memory
     assert isinstance(memory, ScaledMemory)
     assert memory.length > 0
     found = tables(trials.play({**common, "policy": "ascent batch=4"}))

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
+from r2u_rec.cli.build import task
 from r2u_rec.cli.forgetting import ids_of_people, refuse_small_batch
 from r2u_rec.cli.settings import ForgetSettings, ModelSettings, RevocabilitySettings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.read import read_log
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.storage.fitted import load_fitted
+from r2u_rec.storage import load
 
 KEYS = "u3,u8,u21"
 KEEP_ALL = ("--revocability.holdout=false", "--revocability.calibration_share=0")
@@ -98,14 +99,14 @@ def test_users_may_stand_in_a_file(r2u, trained, tmp_path):
 
 
 def test_single_interactions_are_named_by_user_and_item(r2u, trained, tmp_path):
-    fitted = load_fitted(trained, ModelSettings(embedding_dim=8))
+    fitted = load(trained, task(ModelSettings(embedding_dim=8)))
     log = fitted.records
     pairs = pd.DataFrame([(log.user_keys.key(log.user[row]), log.item_keys.key(log.item[row])) for row in (0, 9)], columns=["user", "item"])
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
     said = r2u("forget", trained, "--interactions_file", tmp_path / "pairs.csv", "--out", tmp_path / "after")
     assert said.status == 0, said.err
     assert "forgot 2 single interactions" in said.out
-    left = load_fitted(tmp_path / "after", ModelSettings(embedding_dim=8)).records
+    left = load(tmp_path / "after", task(ModelSettings(embedding_dim=8))).records
     assert set(log.ids) - set(left.ids) == {log.ids[0], log.ids[9]}
     again = r2u("forget", tmp_path / "after", "--interactions_file", tmp_path / "pairs.csv", "--out", tmp_path / "again")
     assert "2 of 2 pairs" in again.err

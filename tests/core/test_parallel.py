@@ -86,7 +86,7 @@ def two(tmp_path_factory):
     """What each of two processes found."""
     folder = tmp_path_factory.mktemp("two")
     multiprocessing.spawn(in_a_process, (folder,), nprocs=SIZE)
-    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(SIZE)]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(SIZE)]
 
 
 def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from r2u_rec.core.strategies import phased, reweighted
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.recbole import repairs as recbole_repairs
 from r2u_rec.recsys.recbole.config import config_of
 from r2u_rec.recsys.recbole.feed import interaction_of
 from r2u_rec.recsys.recbole.library import contained
@@ -28,6 +25,7 @@ from r2u_rec.recsys.recbole.repairs import Adjacency, model_class
 from r2u_rec.recsys.recbole.task import RecBolePairs, recbole_task
 from r2u_rec.recsys.sharded.sharding import ByUser, served
 from r2u_rec.rng import stream
+from r2u_rec.storage import load_model, save_model
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -44,26 +42,13 @@ def slow_but(names):
 
 
 @pytest.mark.parametrize("name", slow_but([*EACH, *BATCH]))
-def test_a_model_is_saved_whole_and_read_by_another_process(name, tmp_path):
-    model = small(name).model(LOG, seed=0).eval()
-    torch.save(model, tmp_path / "model.pt")
-    code = """if True:
-        import sys, torch
-        model = torch.load(sys.argv[1], weights_only=False)
-        torch.save((model.scores([0, 3]), type(model.model).__name__), sys.argv[2])"""
-    if name == QUICK[0]:  # another process has to import everything anew: once is enough
-        subprocess.run([sys.executable, "-c", code, tmp_path / "model.pt", tmp_path / "scores.pt"], check=True)
-    else:
-        back = torch.load(tmp_path / "model.pt", weights_only=False)
-        torch.save((back.scores([0, 3]), type(back.model).__name__), tmp_path / "scores.pt")
-    scores, kind = torch.load(tmp_path / "scores.pt", weights_only=False)
-    assert kind == name
-    np.testing.assert_array_equal(scores, model.scores([0, 3]))
-
-
-def test_a_class_that_the_library_has_not_is_no_attribute():
-    with pytest.raises(AttributeError):
-        recbole_repairs.NoSuchModel  # noqa: B018
+def test_a_model_comes_back_from_a_folder_with_its_scores(name, tmp_path):
+    task = small(name)
+    model = task.model(LOG, seed=3).eval()
+    save_model(model, tmp_path / "model")
+    back = load_model(tmp_path / "model", task, LOG)
+    assert type(back.model).__name__ == name
+    np.testing.assert_array_equal(back.scores([0, 3]), model.scores([0, 3]))
 
 
 @pytest.mark.parametrize("name", slow_but([*EACH, *BATCH]))

@@ -25,7 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import yaml
 
-from r2u_bench.studies.forgetting_arms import trained  # beside this file
+from r2u_bench.rivals.kept import kept
+from r2u_bench.studies.forgetting_arms import task_of, trained
 from r2u_bench.studies.forgetting_judge import (
     SHADOW_CANARIES,
     RequestJudge,
@@ -45,6 +46,7 @@ from r2u_bench.studies.scorer_value_population import (
     populate,
     population_hashes,
 )
+from r2u_rec.core.stored import Json
 from r2u_rec.study.halves import ANYONE, HalvesStudy, lower, top
 from r2u_rec.study.quality import Part
 from r2u_rec.study.study import Study
@@ -112,13 +114,9 @@ class Seed:
         return self._kept(f"without {request}, {k}", STANDARD, study, study.left(request), 1000 * (self.seed + 1) + k)
 
     def _kept(self, name: str, arm: str, study: Study, records: Any, seed: int) -> tuple[Any, float]:
-        path = self.folder / f"{self.seed}, {name}.pt"
-        if not path.exists():
-            whole = path.with_suffix(".part")
-            torch.save(trained(arm, self.s, study, records, seed), whole)
-            whole.replace(path)
-        model, seconds = torch.load(path, weights_only=False)
-        return model, seconds
+        folder = self.folder / f"{self.seed}, {name}"
+        about: dict[str, Json] = {"arm": arm, "seed": seed}
+        return kept(folder, task_of(self.s), records, lambda: trained(arm, self.s, study, records, seed), about=about)
 
     def rows(self, request: str) -> list[dict[str, Any]]:
         """Returns the rows of one request; arms that have none yet are measured, the others read."""

@@ -70,16 +70,6 @@ def model_class(name: str) -> Any:
     return type(name, (Adjacency, known[name]), {})
 
 
-def __getattr__(name: str) -> Any:
-    """Repaired classes stand in this module under the library's names, so that their models can be pickled and copied."""
-    if name.startswith("_"):
-        raise AttributeError(name)
-    try:
-        return model_class(name)
-    except SettingsError as error:
-        raise AttributeError(name) from error
-
-
 def loss_each_(model: nn.Module) -> None:
     """Lets the mean losses inside `model` give one value an example; `calculate_loss` stays as it is, and its mean is what it was."""
     pairwise = needed("recbole.model.loss").BPRLoss

@@ -44,7 +44,7 @@ class RecBoleTask:
     penalties of a model are in its losses. Models fed with users take the users behind the records of a batch, each with the whole
     history in the records at hand: a request that is ascended is the history of what is to be forgotten, nothing else. ENMF alone
     reads the histories it stands on. A batch of some thousand records touches nearly all users of a small log: give such models larger
-    batches than the library's, or fewer epochs. A trained model can be pickled whole (`torch.save`), but for GCMC, which holds lambdas.
+    batches than the library's, or fewer epochs.
 
     Attributes:
         name: of the model in the library. settings: those that differ from the library's defaults.
