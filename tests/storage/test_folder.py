@@ -102,7 +102,7 @@ def test_a_second_writer_is_refused_in_words_while_the_first_lives_and_sweeps_wh
         assert first.stdout is not None
         assert first.stdout.readline() == "inside\n"
         with (
-            pytest.raises(FolderTakenError, match="another process is writing .*run now: wait until it is done"),
+            pytest.raises(FolderTakenError, match=r"another process is writing .*run now: wait until it is done"),
             written_whole(tmp_path / "run"),
         ):
             pass
