@@ -33,6 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "registered": {"registry", "core", "unlearn", "recsys", "data"},  # the specs of what ships with the library
     "study": {"core", "unlearn", "data", "revocability", "recsys", "evaluate", "registry"},
     "config": {"core", "data", "revocability", "registry", "study", "simulation"},
+    "api": set("core unlearn data revocability recsys evaluate simulation report trials storage registry registered study config".split()),
     "report": {"evaluate"},
     "testing": {"core", "unlearn", "data", "evaluate"},
     "trials": {"report"},  # report: where figures come from

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from r2u_rec.data.keys import comparable, listed_keys, refuse_two_spellings, refuse_unknown
 from r2u_rec.errors import DataError
 
-_CANONICAL = re.compile("0|-?[1-9][0-9]*")  # the one spelling in which text names an integer key
 _EMPTY_INT = np.iinfo(np.int64).min  # slot c of an integer vocabulary holds _EMPTY_INT + c once its key is forgotten
 _EMPTY_TEXT = "\x00forgotten "  # slot c of a text vocabulary holds this + str(c); no reader lets such a key in
 
@@ -71,14 +70,31 @@ class Vocabulary:
         return None if code < 0 else code
 
     def codes(self, keys: Iterable[Any]) -> NDArray[np.int64]:
-        """Returns (n,) int64 codes, -1 where a key is unknown (or forgotten).
+        """Returns (n,) int64 codes, -1 where a key is unknown (or forgotten). Keys are compared as `keys.comparable` says: as given.
 
-        Keys are compared as they are given: among integers, 10 and "10" are known, "010", " 10", "1_0", 10.0 and True are not.
+        Raises:
+            TypeError: one text or number was given in place of a list.
         """
-        at: NDArray[np.int64] = self.keys.get_indexer(self._as_keys(keys)).astype(np.int64)
+        at: NDArray[np.int64] = self.keys.get_indexer(comparable(listed_keys(keys), integer=self.is_integer)).astype(np.int64)
         if self.empty:
             at[np.isin(at, np.fromiter(self.empty, np.int64))] = -1
         return at
+
+    def known_codes(self, keys: Iterable[Any], what: str = "user") -> NDArray[np.int64]:
+        """Returns (n,) int64 the codes of keys that all must be known, in their order; for requests that concern exactly who is named.
+
+        Args:
+            what: one key in words, for messages: "user" or "item".
+
+        Raises:
+            DataError: a key is unknown (or forgotten), or one user or item is named in two spellings, such as 7 and "7".
+            TypeError: one text or number was given in place of a list.
+        """
+        given = listed_keys(keys, f"{what} keys")
+        codes = self.codes(given)
+        refuse_unknown(list(given), codes, what)
+        refuse_two_spellings(list(given), codes, what)
+        return codes
 
     def key(self, code: int) -> Any:
         """Returns the key of `code`; KeyError when it was forgotten, IndexError when there is no such code."""
@@ -120,28 +136,3 @@ class Vocabulary:
             return self
         joined = np.concatenate([self.keys.to_numpy(), new]) if len(self) else new
         return type(self)(pd.Index(joined, dtype=other.keys.dtype), self.empty)
-
-    def _as_keys(self, keys: Iterable[Any]) -> pd.Index:
-        """`keys` in the type of this vocabulary; what has no such form becomes a key that is never there."""
-        values = keys if isinstance(keys, np.ndarray | pd.Index | pd.Series) else list(keys)
-        if self.is_integer:
-            if isinstance(values, np.ndarray | pd.Index | pd.Series) and pd.api.types.is_integer_dtype(values.dtype):
-                return pd.Index(values)
-            return pd.Index([_integer(value) for value in values], dtype=object)
-        return pd.Index([_text(value) for value in values], dtype="str")
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _integer(value: Any) -> int | None:
-    """The integer that `value` is or spells without signs, zeros, blanks or a point; None for anything else, True and 7.0 included."""
-    if _is_int(value):
-        return int(value)
-    return int(value) if isinstance(value, str) and len(value) < 21 and _CANONICAL.fullmatch(value) else None
-
-
-def _text(value: Any) -> str | None:
-    """The text that `value` is, or the digits of an integer; None for anything else."""
-    return str(value) if isinstance(value, str) or _is_int(value) else None

@@ -52,6 +52,7 @@ class FitContext:
         candidates: codes of the trained users whose removal may be simulated for that.
         n_canaries, n_halves: users whose removal is simulated jointly, and halvings of each history.
         fallback_length: of an edit where no length makes the canaries forgotten; None: that is an error.
+        stored_length: of the edit, where a rule set it when the model was trained; stands in for a rule.
         validate: model -> value, higher is better, that a training is watched by.
         checkpoint: file for checkpoints of trainings. on_history: hears the history of each.
         progress: show a bar; None: on a terminal only.
@@ -70,6 +71,7 @@ class FitContext:
     n_canaries: int = 100
     n_halves: int = 5
     fallback_length: float | None = None
+    stored_length: float | None = None
     validate: Callable[[nn.Module], float] | None = None
     checkpoint: Path | None = None
     on_history: Callable[[History], None] | None = None
@@ -121,6 +123,8 @@ class FitContext:
         """
         if given not in ("canaries", "shadow"):
             return float(given)
+        if self.stored_length is not None:
+            return self.stored_length
         if self.calibration is None or len(self.calibration) == 0:
             raise SettingsError(
                 f"length={given} compares with users who are kept out of training, and there are none: hold some out "

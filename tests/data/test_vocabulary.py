@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,13 +54,39 @@ def test_a_forgotten_key_comes_back_under_a_new_code() -> None:
             back.key(1)
 
 
-def test_keys_are_looked_up_in_the_type_of_the_vocabulary() -> None:
-    numbers = Vocabulary.of([10, 20])
-    assert numbers.code("20") == 1
-    assert numbers.code(np.int32(10)) == 0
-    assert numbers.code("x") is None
-    assert list(numbers.codes(np.array([20, 30, 10]))) == [1, -1, 0]
-    assert Vocabulary.of(["10", "20"]).code(20) == 1
+def test_an_integer_key_is_an_integer_or_its_canonical_spelling() -> None:
+    numbers = Vocabulary.of([3, 7, 10, -2])
+    assert list(numbers.codes([7, "7", np.int32(10), "-2"])) == [1, 1, 2, 3]
+    assert list(numbers.codes(np.array([10, 30, 3]))) == [2, -1, 0]
+
+
+@pytest.mark.parametrize("key", ["1_0", "007", "+7", " 7", "7 ", "٣", "7.0", "", "x", "9" * 30, 7.0, 7.9, True, b"7", float("inf"), None])
+def test_what_only_resembles_an_integer_key_is_unknown(key: object) -> None:
+    assert Vocabulary.of([1, 3, 7, 10]).code(key) is None
+
+
+@pytest.mark.parametrize("key", ["a", "a ", " b", "A", 1, True, b"a", None, float("nan")])
+def test_a_text_key_is_compared_as_it_is(key: object) -> None:
+    assert Vocabulary.of([" a", "b", "1", "nan", "None", "True"]).code(key) is None
+
+
+def test_arrays_of_floats_and_booleans_name_nobody() -> None:
+    for keys in (np.array([1.0, 3.0]), np.array([True, False]), pd.Series([1.0, np.nan])):
+        assert list(Vocabulary.of([0, 1, 3]).codes(keys)) == [-1, -1]
+
+
+def test_a_single_text_is_no_list_of_keys() -> None:
+    with pytest.raises(TypeError, match=r"keys must be a list of keys, got 'ab': write \['ab'\]"):
+        Vocabulary.of(["a", "b"]).codes("ab")
+
+
+def test_keys_that_must_be_known_are_counted_and_listed_when_they_are_not() -> None:
+    numbers = Vocabulary.of([1, 3, 7])
+    assert list(numbers.known_codes(["7", 1])) == [2, 0]
+    with pytest.raises(DataError, match=r"2 of 3 user keys are not in the data, the first '07', 8: give keys as they stand"):
+        numbers.known_codes([1, "07", 8])
+    with pytest.raises(DataError, match=r"7 and '7' are one item in two spellings: name each item in one"):
+        numbers.known_codes([7, "7"], "item")
 
 
 def test_a_code_that_is_not_there_is_named() -> None:

@@ -174,7 +174,7 @@ def test_explicit_keys_become_ascending_codes_once_each(build):
 
 def test_explicit_keys_that_are_unknown_or_without_records_are_named(build):
     log = build([0, 1, 2], [1, 2, 3], None, n_users=4)
-    with pytest.raises(DataError, match=r"2 of 3 user keys are not in the data, the first \['bob', 'eve'\]"):
+    with pytest.raises(DataError, match=r"2 of 3 user keys are not in the data, the first 'bob', 'eve'"):
         explicit(log, ["bob", "user1", "eve"])
     with pytest.raises(DataError, match=r"1 of 1 user keys have no records, the first \['user3'\]"):
         explicit(log, ["user3"])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from r2u_rec.data.keys import listed_keys
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
 
@@ -87,14 +88,8 @@ def explicit(log: InteractionLog, user_keys: Iterable[Any]) -> Users:
     Raises:
         DataError: a key is unknown (or forgotten), or its user has no records; the message lists the first ones.
     """
-    keys = list(user_keys)
-    codes = log.user_keys.codes(keys)
-    unknown = [key for key, code in zip(keys, codes, strict=True) if code < 0]
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} of {len(keys)} user keys are not in the data, the first {unknown[:5]}: "
-            "give keys as they stand in the user column"
-        )
+    keys = listed_keys(user_keys, "user keys")
+    codes = log.user_keys.known_codes(keys)
     empty = [key for key, code in zip(keys, codes, strict=True) if log.user_counts[code] == 0]
     if empty:
         raise DataError(
