@@ -96,7 +96,7 @@ def usual_columns(rows: Sequence[Row]) -> list[str]:
     """Returns the columns worth showing first: ranking quality, its ratio to retraining, the evidence, the time."""
     present = {key for row in rows for key, value in row.items() if value is not None}
     ranking = sorted(name for name in present if "@" in name and column(name).digits == 4 and not name.endswith((RATIO, "popular", "tail")))
-    ranking = [name for name in ("NDCG@20", "NDCG@10") if name in ranking][:1] or ranking[:1]
+    ranking = [name for name in ranking if name == "NDCG@20"] or [name for name in ranking if name == "NDCG@10"] or ranking[:1]
     ratio = [ranking[0] + RATIO] if ranking and any(map(is_reference, rows)) else []
     return ranking + ratio + [name for name in _FIGURES if name in present]
 

@@ -85,11 +85,15 @@ def markdown(table: TextTable) -> str:
 
 
 def _least(table: TextTable, i: int, width: int) -> int:
-    """The narrowest that column i is shown: figures are not broken, names take two thirds of the width at most."""
+    """The narrowest that column i is shown: figures are not broken, names leave room for the widest figure beside them."""
     if not table.is_text(i):
         return table.widest(i)
-    share = (2 * width // 3) // max(table.n_names, 1) - FRAME
-    return min(table.widest(i), NARROWEST, max(share, 4)) if i < table.n_names else min(table.widest(i), NARROWEST)
+    least = min(table.widest(i), NARROWEST)
+    if i >= table.n_names:
+        return least
+    figure = max((table.widest(j) for j in range(table.n_names, len(table.headings)) if not table.is_text(j)), default=NARROWEST)
+    share = (width - 1 - figure - FRAME) // table.n_names - FRAME
+    return min(least, max(share, 4))
 
 
 def _drawn(table: TextTable, columns: Sequence[int], width: int) -> RichTable:
