@@ -20,12 +20,12 @@ def run(argv: Sequence[str]) -> int:
     if given.name is None and given.fetch:
         raise UsageError("name the data set to fetch: r2u datasets NAME --fetch")
 
-    from r2u_rec.data.catalogue.names import describe, fetch, list_datasets
+    from r2u_rec.data.catalogue.names import describe_dataset, fetch, list_datasets
 
     if given.name is None:
         _print_all(list_datasets())
         return 0
-    card = describe(given.name)
+    card = describe_dataset(given.name)
     for line in (
         f"{card.name}: {card.title}",
         f"{card.kind}: {_in_words(card.counts)}",

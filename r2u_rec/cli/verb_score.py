@@ -83,7 +83,7 @@ def _write(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Sett
     if found.chances is not None:
         frame[["low", "high"]] = found.chances[["low", "high"]].to_numpy()
     if with_parts:
-        table = scoring.parts(log, found, s.revocability, seed=s.seed, every=True)
+        table = scoring.scored_features(log, found, s.revocability, seed=s.seed, every=True)
         more = [name for name in table.columns if name not in frame.columns]
         frame[more] = table[more].to_numpy()
         for name, reason in table.attrs.get("absent", {}).items():
@@ -131,7 +131,7 @@ def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int
     from r2u_rec.revocability.reports.explain import explain
     from r2u_rec.revocability.reports.explanation_text import explanation_text
 
-    table = scoring.parts(log, found, s.revocability, seed=s.seed, every=False)
+    table = scoring.scored_features(log, found, s.revocability, seed=s.seed, every=False)
     effects, interval = scoring.effects(found, code)
     behind = {"parts": table, "effects": effects, "interval": interval, "policy": scoring.policy_words(s.revocability)}
     told = explain(log, code, scorer=found.entry, raw=found.raw, ruled=found.ruled, users=users, **behind)

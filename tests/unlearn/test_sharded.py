@@ -14,8 +14,9 @@ from unlearn_toys import Measurements, Regress, Solver, Table, measurements
 from r2u_rec.core.trainer import GradientTrainer, SupportsWarmStart
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
+from r2u_rec.simulation.cost_model import TouchesShards
 from r2u_rec.unlearn.partition import ByRecord
-from r2u_rec.unlearn.sharded import Sharded, TouchesShards
+from r2u_rec.unlearn.sharded import Sharded
 from r2u_rec.unlearn.slices import slice_epochs
 
 RECORDS = measurements(90)

@@ -23,7 +23,7 @@ import yaml
 from r2u_rec.cli.parse import parse, settings_of, settings_parser
 from r2u_rec.cli.simulation import run_simulation
 from r2u_rec.report import write_benchmark
-from r2u_rec.report.simulation.advice import recommend
+from r2u_rec.report.simulation.advice import advise
 from r2u_rec.report.simulation.table import seed_rows
 
 HERE = Path(__file__).resolve().parent
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     if simulation is None or failures:
         sys.exit(1)
     rows = seed_rows(simulation)
-    advice = recommend(simulation)
+    advice = advise(simulation)
     path = write_benchmark(
         given.results,
         f"deletion_streams_{given.dataset}",
