@@ -18,6 +18,8 @@ from r2u_rec.language.passes import Values, document_batches, evaluating, next_l
 def rouge_l(candidate: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
     """Returns ROUGE-L, in [0, 1]: the harmonic mean of the shares that the longest common subsequence has in both; 0 if one is empty.
 
+    The package rouge-score compares texts only, not token numbers, and brings nltk and absl.
+
     Source: Lin (2004), Section 3.1, equations 2 to 4 with beta = 1.
     """
     previous = [0] * (len(reference) + 1)

@@ -48,7 +48,7 @@ def serve(connection: Connection, threads: int) -> None:
         except EOFError:
             return
         try:
-            connection.send(carried_out(spec, threads, Sparing(connection.send)))
+            connection.send(run_spec(spec, threads, Sparing(connection.send)))
         except (BrokenPipeError, ConnectionResetError):
             return
 
@@ -67,7 +67,7 @@ class Sparing:
             self._last = time.monotonic()
 
 
-def carried_out(spec: Spec, threads: int, progress: Callable[[float], None]) -> Reply:
+def run_spec(spec: Spec, threads: int, progress: Callable[[float], None]) -> Reply:
     """Returns what the kind's function gives for the spec, or what it raised."""
     begun = time.monotonic()
     try:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-<<<<<<< HEAD
 from typing import ClassVar, Generic, Protocol, Self, runtime_checkable
-=======
-from typing import ClassVar, Generic, Protocol
->>>>>>> 453a29a (Public names are unique: one word, one meaning)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +28,13 @@ class Aggregate(Protocol[Rec]):
     """
 
     def __call__(self, task: Task[Rec], models: Sequence[nn.Module], parts: Sequence[Rec], *, seed: int) -> nn.Module: ...
+
+
+@runtime_checkable
+class TouchesShards(Protocol):
+    """A method that knows, without training, which share of its training a request would repeat."""
+
+    def touched_share(self, fitted: Fitted, ids: Ids) -> float: ...
 
 
 @dataclass(frozen=True)
