@@ -67,7 +67,7 @@ class Floor:
         pairs = list(combinations(lists, 2))
         return cls(tuple(lists), _mean(list_overlap, pairs), _mean(weighted_overlap, pairs))
 
-    def list_drift(self, ranked: Lists) -> ListDrift:
+    def drift(self, ranked: Lists) -> ListDrift:
         """Returns how far the lists `ranked` of a model stand from those of the retrained ones.
 
         Raises:

@@ -140,7 +140,7 @@ def clock(monkeypatch):
 
     def measured(action):
         outcome = action()
-        return outcome, Cost(taken["seconds"](), 0.0, 0, None, "run")
+        return outcome, Cost(taken["seconds"](), 0.0, 0, None)
 
     monkeypatch.setattr(calibration, "measured", measured)
     return taken
