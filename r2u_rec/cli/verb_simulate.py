@@ -26,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.cli.simulation import PAGE_FILE, run_simulation
     from r2u_rec.report.provenance import machine_kind
-    from r2u_rec.report.simulation.advice import recommend
+    from r2u_rec.report.simulation.advice import advise
     from r2u_rec.report.simulation.table import print_choose_table
 
     jobs = int(machine_kind()["cores"]) if given.jobs is None else given.jobs
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"r2u: {failure}", file=sys.stderr)
     if simulation is None:
         return 1
-    print(recommend(simulation).sentence)
+    print(advise(simulation).sentence)
     print_choose_table(simulation)
     print(f"page: {(Path(out) / PAGE_FILE).resolve()}")
     return 1 if failures else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Protocol, Self, runtime_checkable
+from typing import ClassVar, Generic, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,6 @@ class Aggregate(Protocol[Rec]):
     """
 
     def __call__(self, task: Task[Rec], models: Sequence[nn.Module], parts: Sequence[Rec], *, seed: int) -> nn.Module: ...
-
-
-@runtime_checkable
-class TouchesShards(Protocol):
-    """A method that knows, without training, which share of its training a request would repeat."""
-
-    def touched_share(self, fitted: Fitted, ids: Ids) -> float: ...
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ Shown = Literal["fold-in", "own loss"]
 """The evidence that a user is remembered: the fold-in AUC, or the negative loss of the user's own history."""
 
 
-def shown(found: FoldIn, evidence: Shown) -> NDArray[np.float64]:
+def evidence_of(found: FoldIn, evidence: Shown) -> NDArray[np.float64]:
     """Returns (n,) the evidence of each user, higher for users who are remembered."""
     return found.fa if evidence == "fold-in" else -found.own_loss
 
@@ -105,7 +105,7 @@ class Expectation:
 
     def under(self, model: FoldsIn, evidence: Shown = "fold-in") -> Expected:
         """Returns the evidence expected of each canary under `model`, from that of the never-trained users."""
-        observed = shown(self._calibration_users.measure(model), evidence)
+        observed = evidence_of(self._calibration_users.measure(model), evidence)
         residuals = observed - cross_val_predict(self._regression, self._of_calibration, observed, cv=self._folds)
         bias = float(self._weights @ residuals)
         auc = self._regression.fit(self._of_calibration, observed).predict(self._of_canaries) + bias
@@ -175,7 +175,7 @@ def choose_length(
     def surplus(length: float) -> float:
         model = model_after(length)
         target = expected(model) if callable(expected) else expected
-        return float(shown(canaries.measure(model), evidence).mean() - np.mean(target))
+        return float(evidence_of(canaries.measure(model), evidence).mean() - np.mean(target))
 
     return first_crossing(surplus, longest=longest, stride=stride, tolerance=tolerance)
 

@@ -15,7 +15,7 @@ from r2u_rec.core.trainer import Trainer
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import EvidenceError, SettingsError
 from r2u_rec.evaluate.imprint import MIN_HISTORY, FoldInProbe
-from r2u_rec.evaluate.length.canaries import Expectation, choose_length, first_crossing, shown, weakest_attack_length
+from r2u_rec.evaluate.length.canaries import Expectation, choose_length, evidence_of, first_crossing, weakest_attack_length
 from r2u_rec.evaluate.membership import adaptive_auc, attack_features, auc
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
@@ -148,7 +148,7 @@ class ShadowRule:
             found, others = probe.measure(moved), calibration_users.measure(moved)
             if rule.evidence == "adaptive":
                 return adaptive_auc(*attack_features(found, others, [alone], [of_calibration]), seed=rule.seed) - 0.5
-            changes = [shown(a, rule.evidence) - shown(b, rule.evidence) for a, b in ((found, alone), (others, of_calibration))]
+            changes = [evidence_of(a, rule.evidence) - evidence_of(b, rule.evidence) for a, b in ((found, alone), (others, of_calibration))]
             return auc(*changes)[0] - 0.5
 
         if rule.evidence == "adaptive":
