@@ -9,8 +9,6 @@ from pathlib import Path
 PACKAGE = "r2u_rec"
 TO_RENAME = frozenset({"Parts", "Source", "check_files", "kind_of", "load", "parts", "save"})
 """Names of two things that are still to be renamed, all of them in the room of storage and beside it."""
-    {"Parts", "Source", "check_files", "kind_of", "load", "parts", "save"}
-)  # names of the storage room that stand elsewhere too
 
 
 def circles(root: Path) -> list[str]:

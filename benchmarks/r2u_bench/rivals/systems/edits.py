@@ -7,7 +7,7 @@ from typing import Any
 
 from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import MethodSpec, System
-from r2u_rec.registered.methods.ascent import ByRecord
+from r2u_rec.registered.methods.ascent import AscentByRecord
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -32,13 +32,13 @@ def _bounded(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
     return MethodSpec(PostHoc(case.trainer(), case.scaled(bounded, options["length"])))
 
 
-def npo(case: BenchmarkContext, options: Mapping[str, Any]) -> ByRecord:
+def npo(case: BenchmarkContext, options: Mapping[str, Any]) -> AscentByRecord:
     """Returns negative preference optimisation; `lr` is that of one record."""
 
     def make(n: int) -> NegativePreference:
         return NegativePreference(options["steps"], options["lr"] * n, options["beta"], tables=case.item_tables)
 
-    return ByRecord(make)
+    return AscentByRecord(make)
 
 
 def _npo(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
