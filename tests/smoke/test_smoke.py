@@ -99,6 +99,14 @@ def _sources(answered: Said) -> dict[str, str]:
     return {line[0]: line[1] for line in lines}
 
 
+def test_the_front_door_trains_recommends_and_forgets(shop):
+    log = r2u_rec.read_interactions(shop, user="customer", item="sku")
+    model = r2u_rec.EASE().fit(log)
+    after = model.forget(users=LEAVING)
+    assert set(model.recommend(["c-000", "c-119"], k=3)["source"]) == {"model"}
+    assert list(after.recommend(["c-000", "c-119"], k=1)["source"]) == ["popularity", "model"]
+
+
 def test_exact_erasure_equals_a_model_that_never_saw_the_people(shop):
     log = read_log(shop, user="customer", item="sku", time=None, rating=None)
     people = np.array([log.user_keys.code(key) for key in LEAVING])
