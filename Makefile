@@ -1,4 +1,5 @@
-# Everything a newcomer needs: `make demo` and `make test`. Both build .venv from nothing when it is not there.
+# Everything a newcomer needs: `make demo` and `make test`. Both build .venv from nothing when it is not there: `demo` with the core and its
+# extra `plots`, `test` with everything, in the exact versions of constraints.txt.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 WORKERS ?= 2
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 # Parallelism comes from test workers, not from threads inside each of them.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo install test test-slow check format constraints clean
+.PHONY: demo install test test-slow test-pythons resolve build check format constraints clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed
@@ -20,6 +21,19 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow
+
+# The built wheel on every interpreter of this machine (3.11 to 3.14), with the newest dependencies that its metadata admits; PYTHONS names others.
+test-pythons: build
+	.ci/pythons
+
+# Whether what the wheel asks for can be had on the other interpreters, from metadata alone.
+resolve: build
+	$(BIN)/python .ci/resolve.py dist/*.whl 3.12 3.13 3.14
+
+build: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -42,7 +56,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[plots]'
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -30,11 +30,20 @@ from r2u_rec.data import random_per_user
 from r2u_rec.evaluate.snapshots import model_leak
 from r2u_rec.recsys.closed_form.ease import Ease
 from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
-from r2u_rec.report.simulation.advice import recommend
+from r2u_rec.report.simulation.advice import advise
 from r2u_rec.report.simulation.page import write_simulation_page
 from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.report.simulation.table import print_choose_table
-from r2u_rec.simulation import Policy, Stream, StreamEvaluator, calibrated, calibrated_training, draw_requests, simulate, users_who_asked
+from r2u_rec.simulation import (
+    Policy,
+    Stream,
+    StreamEvaluator,
+    calibrated_cost,
+    calibrated_training,
+    draw_requests,
+    simulate,
+    users_who_asked,
+)
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
@@ -103,7 +112,7 @@ for model, (task, methods, policies) in candidates.items():
     say(f"{model}: a first training, and what each operator takes")
     method = next(iter(methods.values()))
     initial = method.fit(task, log, seed=0)
-    costs = {name: calibrated(each, task, initial, seed=0) for name, each in methods.items() if name != "retrain"}
+    costs = {name: calibrated_cost(each, task, initial, seed=0) for name, each in methods.items() if name != "retrain"}
     costs["retrain"] = calibrated_training(methods["retrain"], task, log, seed=0)
 
     def retrained(moment: int, task=task, method=methods["retrain"], model=model) -> list:
@@ -147,6 +156,6 @@ simulation = Simulation(
     **{name: pd.concat(rows) for name, rows in frames.items()},
 )
 print_choose_table(simulation)
-advice = recommend(simulation)
+advice = advise(simulation)
 print(" ".join([advice.sentence, *advice.against]))
 print(f"page: {write_simulation_page(simulation, Path(mkdtemp()) / 'plan.html')}")

@@ -152,7 +152,7 @@ def third_party(root: Path) -> set[str]:
     """Returns the top-level names outside the standard library that the two packages import, by `needed("module", ...)` too."""
     paths = [*(root / PACKAGE).rglob("*.py"), *(root / "benchmarks").rglob("*.py")]
     names = {module.split(".")[0] for p in paths for _, module in imports_of(p, root)}
-    names |= {found for p in paths for found in re.findall(r"\bneeded\(\"([a-z_]+)", p.read_text())}
+    names |= {found for p in paths for found in re.findall(r"\b(?:needed|recbole_module)\(\"([a-z_]+)", p.read_text())}
     return names - set(sys.stdlib_module_names) - {PACKAGE, "r2u_bench", "__future__", ""}
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from r2u_bench.rivals.context import BenchmarkContext
-from r2u_bench.rivals.systems.registry import MethodSpec, Recipe, Recommender, System
+from r2u_bench.rivals.systems.registry import MethodSpec, Recommender, System
 
 from r2u_rec.core.training import Training
 from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
+from r2u_rec.registry import Recipe
 from r2u_rec.unlearn.post_hoc import PostHoc
 
 

@@ -86,11 +86,12 @@ def refuse_small_batch(request: ForgetRequest, *, smallest_batch: int, deadline_
     if allow_small_batch or request.n_users >= smallest_batch:
         return
     n, day = request.n_users, latest_day(deadline_days)
+    whom = "this user" if n == 1 else "these users"
     raise SettingsError(
-        f"the request concerns {n} {_users(n)}, fewer than smallest_batch={smallest_batch}: whoever holds the model from before and the one "
-        f"from after can read off what so few had, whatever the method. Choose one: "
-        f"(1) wait: stop serving {'this user' if n == 1 else 'these users'} now, collect requests until they concern {smallest_batch} users, "
-        f"and forget them together on day {day} of {deadline_days:g} at the latest; "
+        f"the request concerns {n} {_users(n)}, fewer than smallest_batch={smallest_batch}: whoever holds the model from before and the "
+        "one from after can read off what so few had, whatever the method. Choose one: "
+        f"(1) wait: stop serving {whom} now, collect requests until they concern {smallest_batch} users, and forget them together on day "
+        f"{day} of {deadline_days:g} at the latest; "
         "(2) retrain now, by method='retrain' with allow_small_batch=True, and withdraw every copy of the model from before; "
         "(3) allow it knowingly, by allow_small_batch=True, where nobody ever holds both models"
     )

@@ -21,12 +21,12 @@ def run(argv: Sequence[str]) -> int:
     if given.name is None and given.fetch:
         raise UsageError("name the data set to fetch: r2u datasets NAME --fetch")
 
-    from r2u_rec.data.catalogue.names import describe, fetch, list_datasets
+    from r2u_rec.data.catalogue.names import describe_dataset, fetch, list_datasets
 
     if given.name is None:
         _print_all(list_datasets())
         return 0
-    card = describe(given.name)
+    card = describe_dataset(given.name)
     for line in (
         f"{card.name}: {card.title}",
         f"{card.kind}: {_in_words(card.counts)}",
@@ -52,24 +52,21 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _print_all(entries: Sequence[Availability]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from r2u_rec.report.text_table import TextTable, print_text_table
 
-    logs = Table("name", "users", "items", "interactions", "status", box=None, pad_edge=False)
-    others = Table("name", "kind", "holds", "status", box=None, pad_edge=False)
+    logs, others = [], []
     for one in entries:
         card, counts = one.card, one.card.counts
         status = "here" if one.place else "can be fetched" if one.can_be_fetched else "name its folder"
         if card.kind == "interactions":
             numbers = [f"{counts[key]:,}" if key in counts else "" for key in ("users", "items", "interactions")]
-            logs.add_row(card.name, *numbers, status)
+            logs.append([card.name, *numbers, status])
         else:
-            others.add_row(card.name, card.kind, _in_words(counts), status)
-    console = Console(highlight=False)
-    console.print(logs)
-    if others.row_count:
-        console.print()
-        console.print(others)
+            others.append([card.name, card.kind, _in_words(counts), status])
+    print_text_table(TextTable(("name", "users", "items", "interactions", "status"), logs, text={"status"}))
+    if others:
+        print()
+        print_text_table(TextTable(("name", "kind", "holds", "status"), others, text={"kind", "holds", "status"}))
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

@@ -27,9 +27,11 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.api.proof_run import check_proof, run_proof, stages
     from r2u_rec.cli.stages import staged
     from r2u_rec.config.files import write_settings
+    from r2u_rec.report.answer import answer_of
     from r2u_rec.report.page import PAGE_FILE, write_page
     from r2u_rec.report.results import save
     from r2u_rec.report.table import print_table
+    from r2u_rec.report.verdict import statements
     from r2u_rec.storage.folder import written_whole
 
     check_proof(s)
@@ -38,6 +40,7 @@ def run(argv: Sequence[str]) -> int:
         write_settings(s, part)
         save(result, part)
         write_page(result, part / PAGE_FILE)
+    print(f"{answer_of(result, statements(result.rows)).headline}\n")
     print_table(result.rows)
     print(f"page: {(out / PAGE_FILE).resolve()}")
     return 0

@@ -80,7 +80,7 @@ def _write(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Sett
     if found.chances is not None:
         frame[["low", "high"]] = found.chances[["low", "high"]].to_numpy()
     if with_parts:
-        table = scoring.parts(log, found, s.revocability, seed=s.seed, every=True)
+        table = scoring.scored_features(log, found, s.revocability, seed=s.seed, every=True)
         more = [name for name in table.columns if name not in frame.columns]
         frame[more] = table[more].to_numpy()
         for name, reason in table.attrs.get("absent", {}).items():
@@ -128,7 +128,7 @@ def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int
     from r2u_rec.revocability.reports.explain import explain
     from r2u_rec.revocability.reports.explanation_text import explanation_text
 
-    table = scoring.parts(log, found, s.revocability, seed=s.seed, every=False)
+    table = scoring.scored_features(log, found, s.revocability, seed=s.seed, every=False)
     effects, interval = scoring.effects(found, code)
     behind = {"parts": table, "effects": effects, "interval": interval, "policy": scoring.policy_words(s.revocability)}
     told = explain(log, code, scorer=found.entry, raw=found.raw, ruled=found.ruled, users=users, **behind)
@@ -136,20 +136,24 @@ def _print_explanation(log: InteractionLog, found: Scored, users: NDArray[np.int
 
 
 def _print_fairness(log: InteractionLog, found: Scored, users: NDArray[np.int64], s: Settings, columns: list[str]) -> None:
+    from r2u_rec.report.text_table import TextTable, print_text_table
     from r2u_rec.revocability import scoring
     from r2u_rec.revocability.reports.fairness import fairness
-    from r2u_rec.revocability.reports.fairness_table import fairness_text
+    from r2u_rec.revocability.reports.fairness_table import fairness_note, fairness_tables
 
     outcomes = scoring.later_withdrawals(log, found)
-    print(fairness_text(fairness(found.ruled.scores, users, log.user_info, columns, outcomes=outcomes, seed=s.seed)))
+    figures = fairness(found.ruled.scores, users, log.user_info, columns, outcomes=outcomes, seed=s.seed)
+    for (headings, rows), n_names in zip(fairness_tables(figures), (2, 1), strict=True):
+        print_text_table(TextTable(headings, rows, n_names, text={"by"}))
+        print()
+    print(fairness_note(figures))
 
 
 def _print_scorers() -> None:
+    from r2u_rec.report.text_table import TextTable, print_text_table
     from r2u_rec.revocability.learned.scorer import LEARNED
     from r2u_rec.revocability.scorers.registry import REGISTRY
 
     entries = [*REGISTRY.values(), *([] if LEARNED.name in REGISTRY else [LEARNED])]
-    rows = [("scorer", "range", "unit", "needs"), *((e.name, e.range, e.unit, ", ".join(e.needs) or "nothing") for e in entries)]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    headings = ("scorer", "range", "unit", "needs")
+    print_text_table(TextTable(headings, [(e.name, e.range, e.unit, ", ".join(e.needs) or "nothing") for e in entries], text=headings))

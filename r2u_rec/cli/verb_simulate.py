@@ -23,6 +23,7 @@ def run(argv: Sequence[str]) -> int:
 
     from r2u_rec.api.streams.play import PAGE_FILE, run_simulation
     from r2u_rec.report.provenance import machine_kind
+    from r2u_rec.report.simulation.advice import advise
     from r2u_rec.report.simulation.table import print_choose_table
 
     jobs = int(machine_kind()["cores"]) if given.options.jobs is None else given.options.jobs
@@ -31,6 +32,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"r2u: {failure}", file=sys.stderr)
     if simulation is None:
         return 1
+    print(advise(simulation).sentence)
     print_choose_table(simulation)
     print(f"page: {(out / PAGE_FILE).resolve()}")
     return 1 if failures else 0

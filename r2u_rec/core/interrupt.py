@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turns the first Ctrl-C into a flag that the function yielded tells; a second one interrupts at once.
+    """Turns the first Ctrl-C into a flag, which the yielded function returns; a second Ctrl-C interrupts at once.
 
     Outside the main thread, where Python delivers no signals, the flag is never set.
     """

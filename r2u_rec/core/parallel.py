@@ -1,4 +1,4 @@
-"""Several processes that train one model together, over torch.distributed; one process is the same code with nothing to agree on."""
+"""Several processes that train one model together, over torch.distributed; a single process runs the same code without communication."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ Memory = TypeVar("Memory", default=Any)
 
 
 class Task(Protocol[R, B]):
-    """All that the core may know of a problem.
+    """What the core knows about a problem.
 
     `batch` takes the place of an iterator over batches: the core decides which records meet in a step (a pass in
     random order, a sample of the forget set, a simulated request), the task only turns record numbers into tensors.

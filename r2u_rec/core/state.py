@@ -16,7 +16,7 @@ from r2u_rec.core.step import Stateful, Step
 
 @dataclass
 class LoopState:
-    """Where the loop stands: everything that a checkpoint must hold beside model, optimiser and step.
+    """The position of the loop: everything that a checkpoint holds beside model, optimiser and step.
 
     Attributes:
         epoch, index: of the next step.
@@ -83,7 +83,7 @@ class TrainState:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Puts everything back as `state_dict` found it."""
+        """Restores the state that `state_dict` returned."""
         if isinstance(self.step, Stateful):
             self.step.load_state_dict(state["step"])
         self.model.load_state_dict(state["model"])

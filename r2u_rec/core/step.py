@@ -51,7 +51,7 @@ Step = Callable[[StepInput], Terms]
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A step that changes as it goes; what it remembers is checkpointed."""
+    """A step with a state of its own, which checkpoints save."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
@@ -59,7 +59,7 @@ class Stateful(Protocol):
 
 @runtime_checkable
 class Observes(Protocol):
-    """A step that wants to hear each validation value (higher is better)."""
+    """A step that receives each validation value (higher is better)."""
 
     def observe(self, value: float) -> None: ...
 

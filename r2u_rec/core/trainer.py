@@ -1,4 +1,4 @@
-"""GradientTrainer: a way to train as a value, so that any method can train, and train again, the same way."""
+"""GradientTrainer: a training recipe as a value, so that a method can train and retrain in the same way."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Trainer(Protocol[Rec]):
 
 @runtime_checkable
 class SupportsWarmStart(Protocol[Rec]):
-    """A trainer that can go on from a model it is given, for as many epochs as it is told."""
+    """A trainer that can continue training a given model for a given number of epochs."""
 
     @property
     def epochs(self) -> int: ...
 
     def train_on_(self, task: Task[Rec], records: Rec, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
-        """Trains `model` in place from where it stands; optimiser and schedule begin anew, and nothing is attached."""
+        """Continues training `model` in place; optimiser and schedule start anew, and nothing is attached."""
         ...
 
 
@@ -40,9 +40,9 @@ class GradientTrainer(Generic[Rec]):
     Attributes:
         training: the loop's settings.
         strategy: records -> step; called at each fit, so that a split is restricted to what is still there.
-        validate: model -> value, higher is better; must not depend on records that may be forgotten, or be made anew.
+        validate: model -> value, higher is better; must not depend on records that may be forgotten, unless rebuilt after a request.
         checkpoint: file for checkpoints.
-        on_history: hears the history of each fit.
+        on_history: called with the history of each fit.
     """
 
     training: Training
@@ -66,7 +66,7 @@ class GradientTrainer(Generic[Rec]):
         return self.training.epochs
 
     def train_on_(self, task: Task[Rec], records: Rec, model: nn.Module, *, seed: int, epochs: int | None = None, part: str = "") -> None:
-        """Trains `model` in place from where it stands; optimiser and schedule begin anew, and nothing is attached.
+        """Continues training `model` in place; optimiser and schedule start anew, and nothing is attached.
 
         Args:
             epochs: in place of those of `training`.

@@ -89,7 +89,7 @@ class Training:
 
 @dataclass
 class History:
-    """What happened: one row an epoch (epoch, seconds, records_per_second, the mean of each term, validation)."""
+    """The history of a fit: one row per epoch (epoch, seconds, records_per_second, the mean of each term, validation)."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     stopped: Literal["completed", "early"] = "completed"
@@ -114,13 +114,13 @@ def fit_(
     progress: bool | None = None,
     label: str = "training",
 ) -> History:
-    """Trains `model` in place and returns what happened.
+    """Trains `model` in place and returns the history.
 
     The same seed gives the same bytes, interrupted or not: each epoch's order and each step's randomness are streams
     of (seed, epoch, step), so a checkpoint needs no generator state. On Ctrl-C the running step is finished, the
-    checkpoint is written, and KeyboardInterrupt is raised; a later call with the same arguments goes on from there.
+    checkpoint is written, and KeyboardInterrupt is raised; a later call with the same arguments continues from there.
     A finished fit deletes its checkpoint: it would outlive the records it was computed from. A task's own randomness beside
-    `rng` (dropout) is torch's, seeded at each step; the caller's global state comes back.
+    `rng` (dropout) is torch's, seeded at each step; the caller's global state is restored.
 
     Where torch.distributed has been initialised (`torchrun`), its processes train together: each takes its part of every batch and, in
     prepared steps, draws samples of its own; gradients are averaged. All validate; the first alone shows progress and writes checkpoints,
@@ -128,7 +128,7 @@ def fit_(
 
     Args:
         model: trained in place; left in eval mode, on `training.device`, without gradients.
-        step: adds gradients and returns terms; see `core.strategies` and `core.ready2unlearn`.
+        step: adds gradients and returns terms; see `core.strategies` and `core.prepare.ready2unlearn`.
         validate: model -> value, higher is better; called with the averaged weights once averaging has begun.
         checkpoint: file for checkpoints; resumed from when it is there.
         callbacks: called after each epoch with (epoch, model, the epoch's row).

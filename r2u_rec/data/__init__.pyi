@@ -2,7 +2,7 @@
 from .appending import append as append
 from .catalogue.names import Availability as Availability
 from .catalogue.names import check_counts as check_counts
-from .catalogue.names import describe as describe
+from .catalogue.names import describe_dataset as describe_dataset
 from .catalogue.names import fetch as fetch
 from .catalogue.names import list_datasets as list_datasets
 from .catalogue.names import load_dataset as load_dataset

@@ -1,4 +1,4 @@
-"""Drift: how far a model's recommendations stand from those of retrained ones, beside how far these stand from each other."""
+"""Drift: how far a model's recommendations are from those of retrained models, compared with the distance among these."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Lists = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Drift:
+class ListDrift:
     """How much the top k of a model and of retrained ones have in common; means over users, all in [0, 1].
 
-    Two trainings of one recipe never agree wholly: a model is as near as it can be when it reaches the floor.
+    Two trainings of one recipe never agree completely; a model that reaches the floor is as close as a retrained one.
 
     Attributes:
         overlap: the share of the k items that model and retrained one list both, mean over the retrained ones.
@@ -47,7 +47,7 @@ class Floor:
 
     Attributes:
         lists: one (m, k) for each retrained model.
-        overlap, weighted: means over users and pairs, as in `Drift`.
+        overlap, weighted: means over users and pairs, as in `ListDrift`.
     """
 
     lists: tuple[Lists, ...]
@@ -67,7 +67,7 @@ class Floor:
         pairs = list(combinations(lists, 2))
         return cls(tuple(lists), _mean(list_overlap, pairs), _mean(weighted_overlap, pairs))
 
-    def drift(self, ranked: Lists) -> Drift:
+    def drift(self, ranked: Lists) -> ListDrift:
         """Returns how far the lists `ranked` of a model stand from those of the retrained ones.
 
         Raises:
@@ -75,10 +75,10 @@ class Floor:
         """
         pairs = [(ranked, reference) for reference in self.lists]
         overlap, weighted = _mean(list_overlap, pairs), _mean(weighted_overlap, pairs)
-        return Drift(overlap, self.overlap, weighted, self.weighted, ranked.shape[1], len(ranked), len(self.lists))
+        return ListDrift(overlap, self.overlap, weighted, self.weighted, ranked.shape[1], len(ranked), len(self.lists))
 
 
-def drift(model: Scores, references: Sequence[Scores], seen: sparse.csr_array, users: ArrayLike, k: int = 20) -> Drift:
+def list_drift(model: Scores, references: Sequence[Scores], seen: sparse.csr_array, users: ArrayLike, k: int = 20) -> ListDrift:
     """Returns how far `model` stands from retrained ones in the top `k` of `users`.
 
     Scores are held for some four million (user, item) pairs at a time; what stays is k items a user and model.

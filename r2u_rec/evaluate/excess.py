@@ -1,4 +1,4 @@
-"""Excess: how much better a model ranks for the erased than a retrained one, beyond its lead on never-trained users."""
+"""Excess: how much better a model ranks for the erased users than a retrained one does, beyond its lead on never-trained users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who and what the means hide: active against inactive users, popular against tail items, coverage."""
+"""Metrics by group: active and inactive users, popular and tail items; coverage."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Imprint by fold-in: what the shared parameters still know of a person whose own row and edges are gone.
+"""Imprint by fold-in: what the shared parameters still hold of a user whose own row and edges are gone.
 
-A person the model has never seen is folded in from one half A of the history, and the other half B is ranked. A model
+A user whom the model has never seen is folded in from one half A of the history, and the other half B is ranked. A model
 that was trained on that history ranks B better than one that was not: its item table remembers.
 """
 
@@ -29,7 +29,7 @@ N_NEGATIVES = 10
 
 
 class FoldsIn(Protocol):
-    """A model that scores all items for strangers, from their histories alone."""
+    """A model that scores all items for unknown users, from their histories alone."""
 
     def fold_in(self, histories: sparse.csr_array) -> NDArray[np.float32]: ...
 

@@ -18,7 +18,7 @@ FORGOTTEN = (0.45, 0.55)
 N_FOLDS = 5
 
 Measured = tuple[FoldIn, FoldIn]
-"""What a model shows of the erased users F, and of the never-trained users H."""
+"""The measurements of a model on the erased users F and on the never-trained users H."""
 
 
 def pooled(parts: Sequence[FoldIn]) -> FoldIn:
@@ -80,7 +80,7 @@ def self_test(
     n_skipped: int = 0,
     seed: int = 0,
 ) -> Evidence:
-    """Returns the figures of the self-test; its rules stand at `evaluate.proof.Prover`.
+    """Returns the figures of the self-test; its rules stand at `evaluate.proof.ForgettingEvaluator`.
 
     Args:
         references_f, references_h: what each retrained model shows of F and of H.

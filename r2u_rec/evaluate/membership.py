@@ -2,7 +2,7 @@
 
 All scores are calibrated: what a model shows of a user minus what retrained references show of the same user, so that
 users who are easy for every model do not look remembered. AUC .5 = forgotten, near 1 = remembered, well below .5 =
-stands out by absence, which is as telling.
+over-forgotten, which reveals membership as well.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def auc(members: Values, others: Values) -> tuple[float, float]:
 
 
 def null_se(n_members: int, n_others: int) -> float:
-    """Returns the standard error of an AUC when there is nothing to tell, from the variance of Mann and Whitney's U."""
+    """Returns the standard error of an AUC under the null hypothesis, from the variance of Mann and Whitney's U."""
     return float(np.sqrt((n_members + n_others + 1) / (12.0 * n_members * n_others)))
 
 
@@ -70,7 +70,7 @@ def calibrated(model: Values, references: Sequence[Values]) -> Values:
     return np.asarray(np.round(model - np.mean(references, axis=0), RESOLUTION_DIGITS))
 
 
-def spread(references_f: Sequence[Values], references_h: Sequence[Values]) -> tuple[Values, Values]:
+def reference_spread(references_f: Sequence[Values], references_h: Sequence[Values]) -> tuple[Values, Values]:
     """Returns the spread of each user's figure over the references, for F and for H.
 
     With few references a user's own standard deviation is unsteady; its variance is averaged half and half with the
@@ -90,7 +90,7 @@ def per_user_scores(model: tuple[Values, Values], references_f: Sequence[Values]
 
     Source: Carlini et al. 2022 (LiRA), the offline attack with Gaussian out-models; deviates by the shrunk spread.
     """
-    spread_f, spread_h = spread(references_f, references_h)
+    spread_f, spread_h = reference_spread(references_f, references_h)
     return calibrated(model[0], references_f) / spread_f, calibrated(model[1], references_h) / spread_h
 
 
@@ -105,7 +105,7 @@ def attack_features(
     for name in ("fa", "own_loss"):
         refs_f, refs_h = [getattr(r, name) for r in references_f], [getattr(r, name) for r in references_h]
         diff_f, diff_h = calibrated(getattr(forget, name), refs_f), calibrated(getattr(holdout, name), refs_h)
-        spread_f, spread_h = spread(refs_f, refs_h)
+        spread_f, spread_h = reference_spread(refs_f, refs_h)
         columns_f += [diff_f, np.abs(diff_f) / spread_f]
         columns_h += [diff_h, np.abs(diff_h) / spread_h]
     return np.stack(columns_f, axis=1), np.stack(columns_h, axis=1)

@@ -1,4 +1,4 @@
-"""Prover: judges how much of the erased users a model still knows, and first tests whether it can tell at all."""
+"""ForgettingEvaluator: measures how much of the erased users a model still knows, after a self-test of the attack."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ForgettingEvaluator:
 
     It keeps measurements only (some numbers a user), no model.
 
-    The self-test runs when it is built, and there is no way to a verdict without it:
+    The self-test runs at construction, and no verdict is given without it:
     1. The references, each judged against the others, have a mean AUC within [.45, .55], widened on both sides by two
        standard errors of an AUC at these numbers of users (`null_se`).
-    2. As each reference is a yardstick of the others, that mean stays near .5 even with a bad one among them. So every
+    2. Each reference is measured against the others, so that mean stays near .5 even with a bad one among them. Every
        single reference must also lie within [.45, .55] widened by four standard errors.
     3. The model with only the users' rows deleted lies far above: above the mean of the references by three
        standard errors, or by two and at .6 or more.
@@ -46,7 +46,7 @@ class ForgettingEvaluator:
             forget: probe of the erased users.
             holdout: probe of users held out of all training, from the same range of revocability and length.
             remembered: the trained model, nothing deleted but the users' own rows or edges.
-            popularity: ranking by the retained interactions of each item, the chance level; knows nobody.
+            popularity: ranking by the retained interactions of each item, the chance level.
             seed: of the folds of the adaptive attack.
 
         Raises:

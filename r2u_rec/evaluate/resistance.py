@@ -1,4 +1,4 @@
-"""Resistance: does what was forgotten come back when the model learns from people like the erased ones?"""
+"""Resistance: does a forgotten imprint return when the model is fine-tuned on users similar to the erased ones?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Relearning:
 
     Attributes:
         steps: fine-tuning steps taken in total.
-        verdict: what the prover said then.
+        verdict: the verdict after these steps.
     """
 
     steps: int
@@ -57,7 +57,7 @@ def similar_users(histories: sparse.csr_array, erased: ArrayLike, *, n: int, exc
     return np.sort(candidates[np.argsort(-likeness[candidates], kind="stable")[:n]])
 
 
-def relearning_curve(model: M, fine_tune: Callable[[M, int], M], prover: ForgettingEvaluator, steps: Sequence[int]) -> list[Relearning]:
+def relearning_curve(model: M, fine_tune: Callable[[M, int], M], evaluator: ForgettingEvaluator, steps: Sequence[int]) -> list[Relearning]:
     """Returns the verdict before and after each number of fine-tuning steps on recovery data.
 
     Draw it beside the curve of a retrained model that is fine-tuned alike: similar users teach both something.
@@ -65,7 +65,7 @@ def relearning_curve(model: M, fine_tune: Callable[[M, int], M], prover: Forgett
     Args:
         model: an unlearned (or retrained) model.
         fine_tune: (model, further steps) -> a fine-tuned model; decides on data, optimiser and copying.
-        prover: judges each model.
+        evaluator: judges each model.
         steps: total steps at which to measure, ascending, at least 1.
 
     Raises:
@@ -73,8 +73,8 @@ def relearning_curve(model: M, fine_tune: Callable[[M, int], M], prover: Forgett
     """
     if list(steps) != sorted(set(steps)) or (len(steps) and steps[0] < 1):
         raise ValueError(f"steps must ascend from 1 or more, got {list(steps)}")
-    curve, taken = [Relearning(0, prover.judge(model))], 0
+    curve, taken = [Relearning(0, evaluator.judge(model))], 0
     for total in steps:
         model, taken = fine_tune(model, total - taken), total
-        curve.append(Relearning(total, prover.judge(model)))
+        curve.append(Relearning(total, evaluator.judge(model)))
     return curve

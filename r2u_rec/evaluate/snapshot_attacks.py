@@ -1,4 +1,4 @@
-"""Attacks on an erasure by whoever saw the model before and after it: each gives every item a score, higher for what was erased."""
+"""Attacks on an erasure by an observer of the model before and after it: each scores every item, higher for erased ones."""
 
 from __future__ import annotations
 

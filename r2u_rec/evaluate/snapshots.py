@@ -1,4 +1,4 @@
-"""Two snapshots: how much the model from before an erasure and the one from after it tell together about what was erased.
+"""Two snapshots: how much the models from before and from after an erasure together reveal about the erased records.
 
 Counts of items rank anybody's history, and the old model with the user's vector ranks what it was trained on: the second
 snapshot adds what lies above those two.
@@ -24,16 +24,16 @@ Areas = dict[tuple[str, str], Values]
 
 @dataclass(frozen=True)
 class SnapshotLeak:
-    """How well erased histories can be read from two snapshots; 0.5 = not at all, 1 = all is given away.
+    """How well erased histories can be read from two snapshots; 0.5 = not at all, 1 = completely.
 
-    The attack is chosen with hindsight, the one with the highest mean: no attacker of that knowledge who is limited to these
-    attacks does better. With few users the choice itself lifts auc and baseline_auc a little: average over erasures.
+    The attack is chosen with hindsight, the one with the highest mean: an attacker with that knowledge and only these
+    attacks does no better. With few users the choice itself lifts auc and baseline_auc a little: average over erasures.
 
     Attributes:
-        auc: mean AUC of the best attack, never below `baseline_auc`: who has two snapshots may ignore the second.
+        auc: mean AUC of the best attack, never below `baseline_auc`: an attacker with two snapshots may ignore the second.
         worst_auc: of the user whom that attack reads best.
         attacker, attack: what the best attack needs to know, and its name.
-        n_users: users measured; who had nothing erased, or every item there is, has no AUC.
+        n_users: users measured; a user with no item or with every item erased has no AUC.
         baseline_auc: the best mean AUC without the second snapshot, a guess at least.
     """
 
@@ -53,7 +53,7 @@ class SnapshotLeak:
 def snapshot_leak(
     before_items: Any, after_items: Any, histories_of_erased: sparse.csr_array, own_vectors: Any = None, item_counts: Any = None
 ) -> SnapshotLeak:
-    """Returns how well those who were erased together can be read from the item tables before and after.
+    """Returns how well the histories of users who were erased together can be read from the item tables before and after.
 
     Args:
         before_items, after_items: (n_items, d) tables that scores are made from. They may come from two trainings: the new one

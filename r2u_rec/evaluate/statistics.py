@@ -11,7 +11,7 @@ from scipy import stats
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedTest:
     """A paired test of two settings on the same seeds (or users).
 
     Attributes:
@@ -30,7 +30,7 @@ class Comparison:
         return f"{self.difference:+.4f} +- {self.sd:.4f} (n = {self.n}, {self.test}, p = {self.p_value:.3g})"
 
 
-def compare(a: ArrayLike, b: ArrayLike, test: Literal["t", "wilcoxon"] = "t") -> Comparison:
+def compare(a: ArrayLike, b: ArrayLike, test: Literal["t", "wilcoxon"] = "t") -> PairedTest:
     """Returns the paired test of a - b; a[i] and b[i] must be of the same seed or user.
 
     Wilcoxon cannot give p below 2 / 2^n: with five seeds never below .0625. Use t for seeds, either for users.
@@ -52,7 +52,7 @@ def compare(a: ArrayLike, b: ArrayLike, test: Literal["t", "wilcoxon"] = "t") ->
         outcome = stats.ttest_rel(a, b) if test == "t" else stats.wilcoxon(difference)
         statistic, p_value = float(outcome.statistic), float(outcome.pvalue)
     name = "paired t" if test == "t" else "Wilcoxon"
-    return Comparison(len(a), float(difference.mean()), float(difference.std(ddof=1)), statistic, p_value, name)
+    return PairedTest(len(a), float(difference.mean()), float(difference.std(ddof=1)), statistic, p_value, name)
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:

@@ -48,13 +48,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why the prover may be believed: the figures of its self-test, all passed.
+    """The figures of the self-test, which the evaluator passed.
 
     Attributes:
         references: each retrained model's verdict, held against the other references.
         remembered: the verdict of the model from which only the users' own rows were deleted.
         popularity: the verdict of ranking by popularity, the chance level of fa and fi; None when it was not given.
-        null_se: standard error of an AUC at these numbers of users when there is nothing to tell.
+        null_se: standard error of an AUC at these numbers of users under the null hypothesis.
         lowest, highest: the bounds that the mean AUC of the references had to keep.
     """
 

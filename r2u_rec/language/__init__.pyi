@@ -1,7 +1,7 @@
 # The names of the room; `__init__.py` imports each when it is asked for.
 from .documents import Documents as Documents
 from .documents import decode as decode
-from .documents import encode as encode
+from .documents import encode_documents as encode_documents
 from .models import from_state as from_state
 from .models import pretrained as pretrained
 from .models import tiny_gpt2 as tiny_gpt2

@@ -84,7 +84,7 @@ class Documents:
         return replace(self, ids=self.ids[at], tokens=self.tokens[at], lengths=self.lengths[at], groups=self.groups[at])
 
 
-def encode(
+def encode_documents(
     texts: Texts | Sequence[str], tokenizer: Any, length: int, groups: Sequence[str] | None = None, *, pack: bool = False
 ) -> Documents:
     """Returns the texts as documents of at most `length` tokens each; ids are 0, 1, ... in their order.

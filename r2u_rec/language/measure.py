@@ -18,23 +18,23 @@ from torch.nn import functional as F
 from r2u_rec.core.step import to_device
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
 from r2u_rec.language.documents import Documents
-from r2u_rec.language.membership import Auc, auc, min_k, min_k_auc, privleak
+from r2u_rec.language.membership import Auc, auc_with_error, min_k, min_k_auc, privleak
 from r2u_rec.language.memorisation import continuations, extraction_strength, rouge_l, verbatim, words
-from r2u_rec.language.passes import Values, batches, evaluating, next_logits
+from r2u_rec.language.passes import Values, document_batches, evaluating, next_logits
 
 __all__ = [
     "Auc",
-    "auc",
+    "auc_with_error",
     "continuations",
     "document_losses",
     "extraction_strength",
-    "kl",
     "min_k",
     "min_k_auc",
     "perplexity",
     "pooled_states",
     "privleak",
     "rouge_l",
+    "token_kl",
     "token_losses",
     "verbatim",
     "words",
@@ -66,7 +66,7 @@ def token_losses(model: nn.Module, docs: Documents, *, batch_size: int = 16) -> 
     """
     found: list[Values] = []
     with evaluating(model) as device:
-        for tokens, lengths in batches(docs, batch_size, device):
+        for tokens, lengths in document_batches(docs, batch_size, device):
             logits, targets = next_logits(model, tokens), tokens[:, 1:]
             losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
             rows = losses.double().cpu().numpy()
@@ -89,7 +89,7 @@ def perplexity(model: nn.Module, docs: Documents, *, batch_size: int = 16) -> fl
     return math.exp(mean) if mean < 709 else math.inf
 
 
-def kl(model_a: nn.Module, model_b: nn.Module, docs: Documents, *, batch_size: int = 16) -> float:
+def token_kl(model_a: nn.Module, model_b: nn.Module, docs: Documents, *, batch_size: int = 16) -> float:
     """Returns KL(a || b) in nats of the next-token distributions, the mean over all positions that predict a token.
 
     To say how far an unlearned model is from a retrained one, let the retrained model be `model_a`.
@@ -102,7 +102,7 @@ def kl(model_a: nn.Module, model_b: nn.Module, docs: Documents, *, batch_size: i
         raise SettingsError("the KL divergence on 0 documents is not defined: name some")
     total = 0.0
     with evaluating(model_a) as device, evaluating(model_b) as other:
-        for tokens, lengths in batches(docs, batch_size, device):
+        for tokens, lengths in document_batches(docs, batch_size, device):
             a, b = next_logits(model_a, tokens), next_logits(model_b, tokens.to(other)).to(device)
             if a.shape != b.shape:
                 raise SettingsError(f"two models are compared on one vocabulary, got {a.shape[-1]} and {b.shape[-1]} tokens")
@@ -125,7 +125,7 @@ def pooled_states(model: Any, docs: Documents, *, batch_size: int = 16) -> NDArr
     """
     found = []
     with evaluating(model) as device:
-        for tokens, lengths in batches(docs, batch_size, device):
+        for tokens, lengths in document_batches(docs, batch_size, device):
             try:
                 states = model(input_ids=tokens, output_hidden_states=True).hidden_states[-1]  # (n, L, width)
             except (TypeError, AttributeError) as error:

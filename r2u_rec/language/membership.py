@@ -40,7 +40,7 @@ def min_k(losses: Sequence[Values], share: float = 0.2) -> Values:
     return np.array([-np.sort(row)[::-1][: max(1, int(share * len(row) + 1e-9))].mean() for row in losses], dtype=np.float64)
 
 
-def auc(members: Values, non_members: Values) -> Auc:
+def auc_with_error(members: Values, non_members: Values) -> Auc:
     """Returns how well a high score tells `members` (m,) from `non_members` (n,): .5 not at all, 1 always; ties count one half.
 
     Raises:
@@ -53,7 +53,7 @@ def auc(members: Values, non_members: Values) -> Auc:
 
 def min_k_auc(members: Sequence[Values], non_members: Sequence[Values], share: float = 0.2) -> Auc:
     """Returns the AUC of Min-K% Prob for telling `members` from `non_members`, both as `token_losses` gives them."""
-    return auc(min_k(members, share), min_k(non_members, share))
+    return auc_with_error(min_k(members, share), min_k(non_members, share))
 
 
 def privleak(auc: float, auc_retrained: float) -> float:

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.language.documents import Documents
-from r2u_rec.language.passes import Values, batches, evaluating, next_logits
+from r2u_rec.language.passes import Values, document_batches, evaluating, next_logits
 
 
 def rouge_l(candidate: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
     """Returns ROUGE-L, in [0, 1]: the harmonic mean of the shares that the longest common subsequence has in both; 0 if one is empty.
+
+    The package rouge-score compares texts only, not token numbers, and brings nltk and absl.
 
     Source: Lin (2004), Section 3.1, equations 2 to 4 with beta = 1.
     """
@@ -77,7 +79,7 @@ def continuations(model: Any, docs: Documents, prefix: int, *, longest: int = 12
         )
     found: list[list[int]] = []
     with evaluating(model) as device:
-        for tokens, lengths in batches(docs, batch_size, device):
+        for tokens, lengths in document_batches(docs, batch_size, device):
             wanted = np.minimum(lengths - prefix, longest)
             said = _greedy(model, tokens[:, :prefix], int(wanted.max())).cpu().tolist()
             found += [row[:n] for row, n in zip(said, wanted, strict=True)]
@@ -95,7 +97,7 @@ def extraction_strength(model: Any, docs: Documents, *, batch_size: int = 16) ->
     """
     out = []
     with evaluating(model) as device:
-        for tokens, lengths in batches(docs, batch_size, device):
+        for tokens, lengths in document_batches(docs, batch_size, device):
             right = (next_logits(model, tokens).argmax(-1) == tokens[:, 1:]).cpu().numpy()  # (n, L - 1)
             for row, length in zip(right, lengths, strict=True):
                 wrong = np.flatnonzero(~row[: length - 1])

@@ -30,7 +30,7 @@ def evaluating(model: nn.Module) -> Iterator[torch.device]:
             module.training = mode
 
 
-def batches(docs: Documents, batch_size: int, device: torch.device) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
+def document_batches(docs: Documents, batch_size: int, device: torch.device) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
     """Yields (n, L) int64 tokens, cut to the longest document of the batch, and (n,) lengths, in the order of the documents."""
     if batch_size < 1:
         raise SettingsError(f"batch_size must be >= 1, got {batch_size}")

@@ -22,6 +22,8 @@ Embeddings = NDArray[np.float32]
 class SentenceEncoder:
     """A transformer whose last hidden states, averaged over a text's tokens and scaled to unit length, stand for the text.
 
+    Not sentence-transformers: the folder of the card holds a plain transformer, without the modules.json which that library reads.
+
     Attributes:
         model, tokenizer: of transformers.
         longest: tokens of a text that are read; what is beyond is left out. all-MiniLM-L6-v2 is published with 256.

@@ -66,7 +66,7 @@ def load_texts(name: str, path: str | Path | None = None, parts: Sequence[str] |
     found = Texts(tuple(text for _, text in kept.values()), tuple(group for group, _ in kept.values()))
     counted = {"rows": sum(group in place for group, _ in rows), "documents": len(found), "groups": len(set(found.group))}
     if parts is None and promised:
-        catalogue.check_counts(replace(catalogue.describe(name), counts=promised), counted, files[0][1])
+        catalogue.check_counts(replace(catalogue.describe_dataset(name), counts=promised), counted, files[0][1])
     return found
 
 
@@ -94,7 +94,7 @@ def _files(name: str, path: str | Path | None) -> tuple[Files, Mapping[str, int]
 
 
 def _sources(name: str) -> Iterable[Source]:
-    return () if name in ("text-folder", "jsonl") else catalogue.describe(name).sources
+    return () if name in ("text-folder", "jsonl") else catalogue.describe_dataset(name).sources
 
 
 def _usual(name: str, groups: list[str]) -> list[str]:

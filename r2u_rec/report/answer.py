@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from r2u_rec.report.columns import ADAPTIVE_NULL
 from r2u_rec.report.evidence import MATCHING, is_reference, spread
-from r2u_rec.report.kit.parts import VerdictBox
+from r2u_rec.report.kit.parts import Status, VerdictBox
 from r2u_rec.report.results import Row, RunResult
 from r2u_rec.report.table import figure
 from r2u_rec.report.verdict import KEPT, Statement, short_seconds
@@ -35,41 +35,36 @@ def answer_of(result: RunResult, said: Sequence[Statement]) -> VerdictBox:
     """
     methods, asked = _asked(said), ("Asked", [result.question])
     if not methods:
-        return VerdictBox("neutral", "no method judged", "Nothing was forgotten in this run; no method is judged here.", [asked])
-    best = recommended(said)
-    good = [each for each in methods if each.status == "good"]
-    lines = [asked]
+        return VerdictBox("neutral", "neutral: no method judged", "Nothing was forgotten in this run; no method is judged here.", [asked])
+    best, sure = recommended(said), ("Certainty", certainty(result.rows, methods))
     if best is None:
-        slow = f"the {_count(len(good), 'method')} that forget{'s' if len(good) == 1 else ''} and keep{'s' if len(good) == 1 else ''} "
-        why = (
-            f"{slow}take{'s' if len(good) == 1 else ''} longer."
-            if good
-            else f"no method both forgets and keeps {_percent(KEPT)} of the quality."
-        )
-        status = "good" if good else "mixed" if any(each.status == "mixed" for each in methods) else "bad"
-        took = methods[0].retraining_seconds
-        lines.append(
-            ("Cost", [f"Retraining took {short_seconds(took)} s."] if took is not None else ["The time of retraining was not measured."])
-        )
-        lines.append(("Methods", [_short(each) for each in methods]))
-        return VerdictBox(status, f"{_counted(methods)}", f"Retrain: {why}", [*lines, ("Certainty", certainty(result.rows, methods))])
-    others = [each for each in methods if each is not best]
+        return _retrain(methods, [asked], sure)
+    good = sum(each.status == "good" for each in methods)
     reason = (
-        "it is the only method that forgets and keeps"
-        if len(good) == 1
-        else f"of the {len(good)} methods that forget and keep it is the fastest"
+        "It is the only method that forgets and keeps." if good == 1 else f"Of the {good} methods that forget and keep it is the fastest."
     )
-    lines += [
-        ("Why", [f"{reason[0].upper()}{reason[1:]}. {' '.join(best.took)}"]),
+    lines = [
+        asked,
+        ("Why", [" ".join([reason, *best.took])]),
         ("Quality", [*best.kept, *_before(best, said)]),
         ("What remains", [*best.known, *([] if best.tone == "exact" else [_APPROXIMATE])]),
     ]
-    if others:
+    if others := [each for each in methods if each is not best]:
         lines.append(("Not taken", [_short(each) for each in others]))
     if beside := [each for each in said if not each.baseline and each not in methods]:
-        lines.append(("Other models", [f"{_short(each)} {' '.join(each.kept)}" for each in beside]))
-    lines.append(("Certainty", certainty(result.rows, methods)))
-    return VerdictBox("good", f"good: {_counted(methods)}", _headline(best), lines)
+        lines.append(("Other models", [" ".join([_short(each), *each.kept]) for each in beside]))
+    return VerdictBox("good", f"good: {_counted(methods)}", _headline(best), [*lines, sure])
+
+
+def _retrain(methods: Sequence[Statement], lines: list[tuple[str, list[str]]], sure: tuple[str, list[str]]) -> VerdictBox:
+    """The answer where no method is to be taken."""
+    good = [each for each in methods if each.status == "good"]
+    why = "what forgets and keeps takes longer" if good else f"no method both forgets and keeps {_percent(KEPT)} of the quality"
+    status: Status = "good" if good else "mixed" if any(each.status == "mixed" for each in methods) else "bad"
+    took = methods[0].retraining_seconds
+    lines.append(("Cost", ["The time of retraining was not measured." if took is None else f"Retraining took {short_seconds(took)} s."]))
+    lines.append(("Not taken", [_short(each) for each in methods]))
+    return VerdictBox(status, f"{status}: {_counted(methods)}", f"Retrain: {why}.", [*lines, sure])
 
 
 _APPROXIMATE = "The method is approximate: these attacks found no more than in retrained models, a stronger one may still find something."

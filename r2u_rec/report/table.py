@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
-
-from rich.console import Console
-from rich.table import Table as RichTable
 
 from r2u_rec.report.columns import RATIO, column
 from r2u_rec.report.evidence import Spread, is_reference, require_references, spread, with_ratio
 from r2u_rec.report.results import Row
+from r2u_rec.report.text_table import TextTable, markdown, print_text_table
 
 _NAMES = ("data", "model", "request", "arm", "operator")
 _FIGURES = ("auc", "adaptive_auc", "tpr_at_1fpr", "seconds", "excess", "max_difference")
 _NOTHING = "–"
+CAPTION = "mean ± standard deviation over n seeds"
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def usual_columns(rows: Sequence[Row]) -> list[str]:
     """Returns the columns worth showing first: ranking quality, its ratio to retraining, the evidence, the time."""
     present = {key for row in rows for key, value in row.items() if value is not None}
     ranking = sorted(name for name in present if "@" in name and column(name).digits == 4 and not name.endswith((RATIO, "popular", "tail")))
-    ranking = [name for name in ("NDCG@20", "NDCG@10") if name in ranking][:1] or ranking[:1]
+    ranking = [name for name in ranking if name == "NDCG@20"] or [name for name in ranking if name == "NDCG@10"] or ranking[:1]
     ratio = [ranking[0] + RATIO] if ranking and any(map(is_reference, rows)) else []
     return ranking + ratio + [name for name in _FIGURES if name in present]
 
@@ -115,35 +114,28 @@ def figure(found: Spread | None, digits: int) -> str:
 
 def markdown_table(rows: Sequence[Row], *, by: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> str:
     """Returns the table as Markdown, without a line break at the end; raises as `tabulate`."""
-    table = tabulate(rows, by=by, columns=columns)
-    body = [[cell.replace("|", "\\|").replace("\n", " ") for cell in table.cells(line)] for line in table.lines]
-    align = [":--"] * len(table.by) + ["--:"] * (len(table.columns) + 1)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [table.headings, align, *body])
+    return markdown(text_of(tabulate(rows, by=by, columns=columns)))
 
 
 def print_table(
-    rows: Sequence[Row], *, by: Sequence[str] | None = None, columns: Sequence[str] | None = None, file: IO[str] | None = None
+    rows: Sequence[Row],
+    *,
+    by: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    file: IO[str] | None = None,
+    caption: str = CAPTION,
 ) -> None:
-    """Prints the table: drawn by rich in a terminal, aligned plain text elsewhere; raises as `tabulate`."""
+    """Prints the table, as `print_text_table` does; references are labelled as such. Raises as `tabulate`."""
     table = tabulate(rows, by=by, columns=columns)
-    console = Console(file=file)
-    if not console.is_terminal:
-        print(_aligned(table), file=console.file)
-        return
-    drawn = RichTable(caption="mean ± standard deviation over n seeds", caption_justify="left")
-    for i, heading in enumerate(table.headings):
-        drawn.add_column(heading, justify="left" if i < len(table.by) else "right", overflow="fold")
-    for line in table.lines:
-        drawn.add_row(*table.cells(line), style="dim" if line.reference else None)
-    console.print(drawn, markup=False)
+    shown = text_of(table)
+    faint = [i for i, line in enumerate(table.lines) if line.reference]
+    last = len(table.by) - 1
+    labelled = [
+        [f"{cell} (reference)" if i == last and n in faint else cell for i, cell in enumerate(cells)] for n, cells in enumerate(shown.rows)
+    ]
+    print_text_table(replace(shown, rows=labelled, faint=faint, caption=caption), file)
 
 
-def _aligned(table: Table) -> str:
-    cells = [table.headings, *(table.cells(line) for line in table.lines)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(table.headings))]
-    lines = []
-    for row in cells:
-        padded = [cell.ljust(w) if i < len(table.by) else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        lines.append("  ".join(padded).rstrip())
-    lines.insert(1, "  ".join("-" * w for w in widths))
-    return "\n".join(lines)
+def text_of(table: Table) -> TextTable:
+    """Returns headings and cells of the table."""
+    return TextTable(table.headings, [table.cells(line) for line in table.lines], len(table.by))

@@ -110,7 +110,7 @@ def statements(rows: Sequence[Row]) -> list[Statement]:
 
 def status_of(forgets: bool | None, keeps: bool | None) -> Status:
     """Returns "good", "mixed" or "bad" by RULE; what was not measured is not shown."""
-    return ("bad", "mixed", "good")[bool(forgets) + bool(keeps)]  # type: ignore[return-value]
+    return "good" if forgets and keeps else "mixed" if forgets or keeps else "bad"
 
 
 def method_name(names: Mapping[str, object]) -> str:
@@ -133,7 +133,7 @@ def _statement(line: Line, by: tuple[str, ...], rows: Sequence[Row]) -> Statemen
             share = ratio.mean if ratio and share is None else share
     baseline = line.names.get("operator") == NOTHING_DONE
     seconds, retraining = line.figures.get("seconds"), spread(row.get("seconds") for row in references)
-    took = ()
+    took: tuple[str, ...] = ()
     if seconds is not None and retraining is not None and not baseline:
         took = (f"Time {short_seconds(seconds.mean)} s; retraining {short_seconds(retraining.mean)} s.",)
     return Statement(

@@ -96,7 +96,7 @@ def flagged(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed
     return revocable_users(log, found.ruled.scores, r, seed=seed)
 
 
-def parts(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int, every: bool) -> pd.DataFrame:
+def scored_features(log: InteractionLog, found: Scored, r: RevocabilitySettings, *, seed: int, every: bool) -> pd.DataFrame:
     """Returns the feature table: `every` column that the log can give, or those that the scorer is made of."""
     if found.rows is not None:
         table = found.rows.features.reindex(range(log.n_users))

@@ -1,10 +1,10 @@
 # The names of the room; `__init__.py` imports each when it is asked for.
 from .arrivals import Incident as Incident
 from .arrivals import draw_requests as draw_requests
-from .calibration import calibrated as calibrated
+from .calibration import calibrated_cost as calibrated_cost
 from .calibration import calibrated_training as calibrated_training
+from .cost_model import CarryOut as CarryOut
 from .cost_model import OperatorCost as OperatorCost
-from .cost_model import Plan as Plan
 from .cost_model import TouchesShards as TouchesShards
 from .cost_model import choose as choose
 from .outcome import BatchEvent as BatchEvent

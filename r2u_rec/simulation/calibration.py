@@ -15,7 +15,7 @@ from r2u_rec.rng import stream
 from r2u_rec.simulation.cost_model import OperatorCost, TouchesShards
 
 
-def calibrated(
+def calibrated_cost(
     method: Method,
     task: Any,
     fitted: Fitted,

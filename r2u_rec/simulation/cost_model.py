@@ -72,7 +72,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Drift:
+class ErasedShare:
     """Shares of the trained records: erased approximately since the last training, and at most before the next (None: no limit)."""
 
     spent: float = 0.0
@@ -84,7 +84,7 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CarryOut:
     """What carries a batch out, how long that is said to take, and why it was chosen."""
 
     operator: str
@@ -106,8 +106,8 @@ def modelled(operator: str, costs: Mapping[str, OperatorCost], batch: Batch) -> 
 
 
 def choose(
-    costs: Mapping[str, OperatorCost], batch: Batch, drift: Drift, added: float, *, largest_edit: float = LARGEST_EDIT_SHARE
-) -> Plan:
+    costs: Mapping[str, OperatorCost], batch: Batch, drift: ErasedShare, added: float, *, largest_edit: float = LARGEST_EDIT_SHARE
+) -> CarryOut:
     """Returns the operator for `batch` among those of `costs`, of which "retrain" is one.
 
     An exact closed form is taken if there is one, unless training again is cheaper; then shards, unless so many are touched
@@ -127,34 +127,38 @@ def choose(
     if closed:
         least, operator = closed[0]
         if least <= again:
-            return Plan(operator, least, f"{operator} erases exactly in {_s(least)}, training again takes {_s(again)}")
-        return Plan(RETRAIN, again, f"so much leaves that training again ({_s(again)}) is cheaper than {operator} ({_s(least)})")
+            return CarryOut(operator, least, f"{operator} erases exactly in {_s(least)}, training again takes {_s(again)}")
+        return CarryOut(RETRAIN, again, f"so much leaves that training again ({_s(again)}) is cheaper than {operator} ({_s(least)})")
     if shards:
         least, operator = shards[0]
         share = batch.touched[operator]
         if least <= again:
-            return Plan(operator, least, f"{operator} trains on {share:.1%} of the records again in {_s(least)}, on all in {_s(again)}")
+            return CarryOut(operator, least, f"{operator} trains on {share:.1%} of the records again in {_s(least)}, on all in {_s(again)}")
         why = f"{operator} would train on {share:.1%} of the records again in {_s(least)}: training on all takes {_s(again)}"
-        return Plan(RETRAIN, again, why)
+        return CarryOut(RETRAIN, again, why)
     if not edits:
-        return Plan(RETRAIN, again, "there is no other operator")
+        return CarryOut(RETRAIN, again, "there is no other operator")
     least, operator = edits[0]
     share = batch.n_records / max(batch.n_model, 1)
     if share > largest_edit:
-        return Plan(RETRAIN, again, f"{share:.1%} of the records leave, too many for {operator}, which may edit {largest_edit:.1%} at once")
+        return CarryOut(
+            RETRAIN, again, f"{share:.1%} of the records leave, too many for {operator}, which may edit {largest_edit:.1%} at once"
+        )
     if not drift.allows(added):
-        return Plan(RETRAIN, again, overdrawn(drift, added))
+        return CarryOut(RETRAIN, again, overdrawn(drift, added))
     if least > again:
-        return Plan(RETRAIN, again, f"training again ({_s(again)}) is cheaper than {operator} ({_s(least)})")
-    return Plan(operator, least, f"{operator} erases approximately in {_s(least)}, training again takes {_s(again)}{_spent(drift, added)}")
+        return CarryOut(RETRAIN, again, f"training again ({_s(again)}) is cheaper than {operator} ({_s(least)})")
+    return CarryOut(
+        operator, least, f"{operator} erases approximately in {_s(least)}, training again takes {_s(again)}{_spent(drift, added)}"
+    )
 
 
-def overdrawn(drift: Drift, added: float) -> str:
+def overdrawn(drift: ErasedShare, added: float) -> str:
     """Returns why a batch that would add `added` to `drift` is not left to an approximate edit."""
     return f"the drift budget of {drift.budget:.2%} would be overdrawn: {drift.spent:.2%} is spent, {added:.2%} would be added"
 
 
-def _spent(drift: Drift, added: float) -> str:
+def _spent(drift: ErasedShare, added: float) -> str:
     return "" if drift.budget is None else f"; {drift.spent + added:.2%} of the drift budget of {drift.budget:.2%} is spent then"
 
 

@@ -11,7 +11,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
-from r2u_rec.simulation.cost_model import Batch, Drift, OperatorCost, Plan, TouchesShards, choose, modelled, overdrawn
+from r2u_rec.simulation.cost_model import Batch, CarryOut, ErasedShare, OperatorCost, TouchesShards, choose, modelled, overdrawn
 from r2u_rec.simulation.policies import AUTO, NONE, REPREPARE, RETRAIN, Policy
 from r2u_rec.suggest import choices
 from r2u_rec.unlearn.retrain import Retrain
@@ -65,7 +65,7 @@ class Operators:
                 'pass the method that makes this memory under "retrain" too'
             )
 
-    def plan(self, fitted: Fitted, ids: Ids, *, n_users: int, n_available: int, drift: Drift, added: float) -> Plan:
+    def plan(self, fitted: Fitted, ids: Ids, *, n_users: int, n_available: int, drift: ErasedShare, added: float) -> CarryOut:
         """Returns what erases the records `ids` from `fitted`.
 
         Args:
@@ -73,24 +73,24 @@ class Operators:
             added: share of the records of the last training that `ids` are.
         """
         if len(ids) == 0:
-            return Plan(UNNEEDED, 0.0, "none of it is in the model")
+            return CarryOut(UNNEEDED, 0.0, "none of it is in the model")
         touched = {name: m.touched_share(fitted, ids) for name, m in self._shards().items()}
         batch = Batch(n_users, len(ids), len(fitted.records), n_available, touched)
         operator = self.policy.operator
         if operator == AUTO:
             return choose({name: self.costs[name] for name in self._choices()}, batch, drift, added)
         if operator == RETRAIN:
-            return Plan(RETRAIN, modelled(RETRAIN, self.costs, batch), "the policy always trains again")
+            return CarryOut(RETRAIN, modelled(RETRAIN, self.costs, batch), "the policy always trains again")
         if not self.costs[operator].exact and not drift.allows(added):
-            return Plan(RETRAIN, modelled(RETRAIN, self.costs, batch), overdrawn(drift, added))
-        return Plan(operator, modelled(operator, self.costs, batch), f"the policy names {operator}")
+            return CarryOut(RETRAIN, modelled(RETRAIN, self.costs, batch), overdrawn(drift, added))
+        return CarryOut(operator, modelled(operator, self.costs, batch), f"the policy names {operator}")
 
-    def training(self, operator: str, n_available: int) -> Plan:
+    def training(self, operator: str, n_available: int) -> CarryOut:
         """Returns the plan of a training ("retrain" or "reprepare") that is due whatever waits."""
         days = self.policy.retrain_every_days if operator == RETRAIN else self.policy.reprepare_every_days
         cost = self.costs.get(operator, self.costs[RETRAIN])
         what = "training" if operator == RETRAIN else "preparation"
-        return Plan(operator, cost.seconds(0, n_available), f"regular {what} every {days:g} days")
+        return CarryOut(operator, cost.seconds(0, n_available), f"regular {what} every {days:g} days")
 
     def fit(self, operator: str, records: InteractionLog, number: int) -> Fitted:
         """Returns a model trained on `records`; `number` is that of the batch, and draws its seed."""

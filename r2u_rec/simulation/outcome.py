@@ -153,7 +153,7 @@ class SimulationLog:
         return Outcome(_frame(requests, REQUESTS), _frame(self.batches, BATCHES), _frame(self.checkpoints, CHECKPOINTS))
 
 
-def joined(outcomes: Iterable[Outcome]) -> Outcome:
+def joined_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
     """Returns the tables of several simulations, one below the other; figures that one of them lacks are missing there."""
     parts = list(outcomes)
     if not parts:

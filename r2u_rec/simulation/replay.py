@@ -10,7 +10,7 @@ from typing import Any, Literal
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.files import TextFormat, is_parquet
 from r2u_rec.data.reading.refusal import LISTED, refuse_rows
-from r2u_rec.data.reading.table import Table, open_parquet, quoted
+from r2u_rec.data.reading.table import SourceTable, open_parquet, quoted
 from r2u_rec.data.reading.text import open_text
 from r2u_rec.data.reading.times import TIME_UNITS, TimeColumn, TimeUnit, refuse_unclear, time_column
 from r2u_rec.data.vocabulary import Vocabulary
@@ -91,7 +91,7 @@ def read_requests(
     return tuple(Request(number, **fields) for number, fields in enumerate(found))
 
 
-def _read(table: Table, names: dict[str, str], time_unit: str) -> list[tuple[dict[str, Any], str | None]]:
+def _read(table: SourceTable, names: dict[str, str], time_unit: str) -> list[tuple[dict[str, Any], str | None]]:
     """The fields of each request, times in seconds and empty ones None, and what is wrong with its times."""
     there = {role: name for role, name in names.items() if name in table.types}
     for needed, role, what in ((("received",), "time", "the time of receipt"), (_SUBJECTS, "user", "what to erase")):
@@ -122,7 +122,7 @@ def _read(table: Table, names: dict[str, str], time_unit: str) -> list[tuple[dic
     return out
 
 
-def _settled(table: Table, role: str, name: str, time_unit: str) -> TimeColumn:
+def _settled(table: SourceTable, role: str, name: str, time_unit: str) -> TimeColumn:
     """How a column of times is read, by all its rows."""
     shown = "time" if role == "received" else role
     return refuse_unclear(table, time_column(table, name, unit=time_unit, name=shown, flag="simulate.requests_time_unit"))

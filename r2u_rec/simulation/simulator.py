@@ -12,7 +12,7 @@ from r2u_rec.core.protocols import Fitted, Method
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.cost import measured
-from r2u_rec.simulation.cost_model import Drift, OperatorCost, Plan
+from r2u_rec.simulation.cost_model import CarryOut, ErasedShare, OperatorCost
 from r2u_rec.simulation.operators import UNNEEDED, Operators
 from r2u_rec.simulation.outcome import BatchEvent, CheckpointState, Outcome, SimulationLog, resident_bytes
 from r2u_rec.simulation.policies import DAY, NONE, REPREPARE, RETRAIN, Policy
@@ -98,7 +98,7 @@ class _Simulation:
         self._next = {PREPARING: 1, TRAINING: 1}  # numbers of the next regular ones
         self._now = self._free = stream.start
         self._n_received = self._n_observed = self._n_batches = 0
-        self._drift, self._n_trained = Drift(0.0, self._policy.drift_budget), len(fitted.records)
+        self._drift, self._n_trained = ErasedShare(0.0, self._policy.drift_budget), len(fitted.records)
         self._seconds = self._cpu_seconds = 0.0
 
     def run(self) -> Outcome:
@@ -169,7 +169,7 @@ class _Simulation:
         added = len(ids) / max(self._n_trained, 1)
         if training is None:
             plan = operators.plan(self._fitted, ids, n_users=len(users), n_available=pool.n_available, drift=self._drift, added=added)
-            plan = Plan(plan.operator, plan.seconds, f"{why}; {plan.why}")
+            plan = CarryOut(plan.operator, plan.seconds, f"{why}; {plan.why}")
         else:
             plan = operators.training(training, pool.n_available)
         retrained = plan.operator in (RETRAIN, REPREPARE)
@@ -177,9 +177,9 @@ class _Simulation:
         self._fitted, cost = measured(lambda: self._applied(plan, ids, number))
         self._seconds, self._cpu_seconds = self._seconds + cost.seconds, self._cpu_seconds + cost.cpu_seconds
         if retrained:
-            self._drift, self._n_trained = Drift(0.0, self._drift.budget), len(self._fitted.records)
+            self._drift, self._n_trained = ErasedShare(0.0, self._drift.budget), len(self._fitted.records)
         elif not operators.is_exact(plan.operator):
-            self._drift = Drift(self._drift.spent + added, self._drift.budget)
+            self._drift = ErasedShare(self._drift.spent + added, self._drift.budget)
         row = {
             "batch": number,
             "time": self._now,
@@ -207,7 +207,7 @@ class _Simulation:
         for request, at, rows in zip(requests, due, left, strict=True):
             self._note(request, at, len(rows), plan.operator, number)
 
-    def _applied(self, plan: Plan, ids: Any, number: int) -> Fitted:
+    def _applied(self, plan: CarryOut, ids: Any, number: int) -> Fitted:
         if plan.operator == UNNEEDED:
             return self._fitted
         if plan.operator not in (RETRAIN, REPREPARE):

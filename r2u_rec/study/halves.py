@@ -12,7 +12,7 @@ from r2u_rec.revocability.governance.matching import matched_halves
 from r2u_rec.revocability.scorers.blend import blend
 from r2u_rec.rng import stream
 from r2u_rec.study.flagged import FLAGGED
-from r2u_rec.study.kinds import MIN_HISTORY, categories_of
+from r2u_rec.study.kinds import MIN_REQUEST_HISTORY, categories_of
 from r2u_rec.study.quality import Part
 from r2u_rec.study.request import Codes, StudyRequest
 from r2u_rec.study.study import Study
@@ -34,7 +34,7 @@ def flagged_and_not(parts: Parts, *, request_share: float, calibration_share: fl
     """
     train = parts.train
     scores = blend(train, categories=categories_of(parts), seed=seed)
-    eligible_users = np.flatnonzero(train.user_counts >= MIN_HISTORY)
+    eligible_users = np.flatnonzero(train.user_counts >= MIN_REQUEST_HISTORY)
     order = eligible_users[np.argsort(-scores[eligible_users], kind="stable")]
     half = len(order) // 2
     upper, lower = np.sort(order[:half]), np.sort(order[half:])

@@ -19,7 +19,7 @@ from r2u_rec.study.study import Study
 KINDS = ("random", "core", "edge", "revocable", "not flagged")
 """Who asks: anybody, the most active, the least active, users whom the scorer flags, and users whom it does not."""
 
-MIN_HISTORY = 8
+MIN_REQUEST_HISTORY = 8
 """Users with fewer training records neither ask nor are held out."""
 
 
@@ -49,12 +49,12 @@ def every_kind(parts: Parts, *, shares: Sequence[float], calibration_share: floa
         raise SettingsError(f"calibration_share must lie in (0, .3), got {calibration_share}")
     train = parts.train
     scores = np.nan_to_num(blend(train, categories=categories_of(parts), seed=seed))
-    eligible_users = np.flatnonzero(train.user_counts >= MIN_HISTORY)
+    eligible_users = np.flatnonzero(train.user_counts >= MIN_REQUEST_HISTORY)
     n_users, alike = len(eligible_users), np.stack([scores, np.log1p(train.user_counts)], axis=1)
     n = max(1, round(max(shares) * n_users))
     if n_users < 12 * n + round(calibration_share * n_users):
         raise DataError(
-            f"{n_users} users with {MIN_HISTORY} interactions are too few for requests of {n}: lower shares or calibration_share"
+            f"{n_users} users with {MIN_REQUEST_HISTORY} interactions are too few for requests of {n}: lower shares or calibration_share"
         )
     by_count = eligible_users[np.lexsort((eligible_users, train.user_counts[eligible_users]))]
     middle = np.sort(by_count[2 * n : -2 * n])

@@ -61,7 +61,7 @@ class Kind:
         return function
 
 
-def kind_of(spec: Spec) -> Kind:
+def trial_kind(spec: Spec) -> Kind:
     """Returns the kind that a spec names, without importing it.
 
     Raises:

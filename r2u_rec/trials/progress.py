@@ -11,7 +11,7 @@ from typing import Any, Self, TextIO
 
 from r2u_rec.trials.kinds import Spec
 from r2u_rec.trials.runner import Failure
-from r2u_rec.trials.store import Trial, described
+from r2u_rec.trials.store import Trial, spec_in_words
 
 ALIKE = (("kind", "data", "model", "arm"), ("kind", "data", "model"), ("kind",), ())
 """A trial takes about as long as finished ones that agree with it in these settings; the first group that has any decides."""
@@ -76,16 +76,16 @@ class TrialProgress:
             self._told.add(outcome.error)
         if self._bar is None:
             if not told:  # what is not to be had is said once, not for every trial that waits for it
-                print(f"[{self.done}/{self._n}] {described(spec)}: {what}", file=self._stream, flush=True)
+                print(f"[{self.done}/{self._n}] {spec_in_words(spec)}: {what}", file=self._stream, flush=True)
             return
         if isinstance(outcome, Failure) and not told:
-            self.say(f"{described(spec)}: {what}")
-        self._update(described(spec))
+            self.say(f"{spec_in_words(spec)}: {what}")
+        self._update(spec_in_words(spec))
 
     def under_way(self, key: str, share: float) -> None:
         """Notes which share of a trial is over; off a terminal a line says so, of each trial once a minute at most."""
         self._shares[key] = share
-        what = f"{described(self._left[key])}: {share:.0%} over"
+        what = f"{spec_in_words(self._left[key])}: {share:.0%} over"
         if self._bar is not None:
             self._update(what)
         elif time.monotonic() >= self._spoken.setdefault(key, time.monotonic()) + SILENCE_SECONDS:

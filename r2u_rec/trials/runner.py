@@ -131,7 +131,11 @@ def _without_interrupt() -> Iterator[None]:
 
 
 class _Worker:
-    """A process and the trial that it has in hand."""
+    """A process and the trial that it has in hand.
+
+    Not pebble's pool: news of a running trial would need one queue for all workers, whose lock a killed worker keeps, and its threads
+    start workers that do not ignore Ctrl-C from their first moment on.
+    """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads

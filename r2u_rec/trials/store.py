@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.trials.kinds import Rows, Spec, kind_of
+from r2u_rec.trials.kinds import Rows, Spec, trial_kind
 
 FOLDER = "trials"
 RUNTIME = ("device", "folder")
@@ -52,7 +52,7 @@ def trial_key(spec: Spec) -> str:
     """
     settled = {key: _settled(key, value) for key, value in spec.items() if key not in RUNTIME}
     text = json.dumps(settled, sort_keys=True, separators=(",", ":"))
-    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}-v{kind_of(spec).version}"
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}-v{trial_kind(spec).version}"
 
 
 def _settled(key: str, value: Any) -> Any:
@@ -65,7 +65,7 @@ def _settled(key: str, value: Any) -> Any:
     raise SettingsError(f"a trial's {key} must be text, a finite number, a boolean, null or a list of these, got {value!r}")
 
 
-def described(spec: Spec) -> str:
+def spec_in_words(spec: Spec) -> str:
     """Returns a spec in a few words, for a line of progress or a list of failures."""
     said = [str(spec["kind"]).rpartition(":")[2].partition("@")[0]]
     for key in SHOWN_FIRST:
@@ -109,7 +109,7 @@ def made_trial(spec: Spec, rows: Rows, *, seconds: float, device: str) -> Trial:
         raise ValueError(f"a trial must measure something: {spec['kind']} gave {len(found)} rows, each must be a dict")
     kept = {key: value for key, value in spec.items() if key not in RUNTIME}
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Trial(kept, kind_of(spec).version, found, round(seconds, 3), device, versions(), dict(machine_kind()), created)
+    return Trial(kept, trial_kind(spec).version, found, round(seconds, 3), device, versions(), dict(machine_kind()), created)
 
 
 def distinct(specs: Iterable[Spec]) -> dict[str, Spec]:

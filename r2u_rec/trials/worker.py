@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from r2u_rec.errors import DownloadError
-from r2u_rec.trials.kinds import Spec, kind_of
+from r2u_rec.trials.kinds import Spec, trial_kind
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -48,7 +48,7 @@ def serve(connection: Connection, threads: int) -> None:
         except EOFError:
             return
         try:
-            connection.send(carried_out(spec, threads, Sparing(connection.send)))
+            connection.send(run_spec(spec, threads, Sparing(connection.send)))
         except (BrokenPipeError, ConnectionResetError):
             return
 
@@ -67,11 +67,11 @@ class Sparing:
             self._last = time.monotonic()
 
 
-def carried_out(spec: Spec, threads: int, progress: Callable[[float], None]) -> Reply:
+def run_spec(spec: Spec, threads: int, progress: Callable[[float], None]) -> Reply:
     """Returns what the kind's function gives for the spec, or what it raised."""
     begun = time.monotonic()
     try:
-        run = kind_of(spec).load()
+        run = trial_kind(spec).load()
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(threads)
         rows = [dict(row) for row in (run(spec, progress) if len(signature(run).parameters) > 1 else run(spec))]

@@ -33,13 +33,13 @@ class GradientAscent:
         optimizer: "sgd" plain ascent; "adam" with moments of its own, dropped afterwards.
         reduction: "mean" of the losses as in the paper, or "sum": the step then grows with the request.
         batch_size: records a step; None takes them all.
-        bound, bound_level: as in `core.bounds`; "none" is the paper's, and destroys the model when it runs too long.
+        bound, bound_level: as in `core.prepare.bounds`; "none" is the paper's, and destroys the model when it runs too long.
         target: stop before a step once the mean forget loss is at least this many nats: the loss of a reference, or that of
             reserved records never trained on, as `mean_loss` measures them; or "chance", the task's own level of a model
-            that knows nothing.
-        stop: any other rule, asked before each step.
+            that has learned nothing.
+        stop: any other rule, called before each step.
         tables: shell patterns of the parameters that move; None moves all. The rows that belong to the leaving records
-            alone go anyway; moving them too lets the loss explode while the shared rows still tell (see the docs).
+            alone are emptied anyway; moving them too lets the loss explode while the shared rows still hold the records.
 
     Source: Ready2Unlearn, Section 3.1. Bounded and early-stopped forms are ours.
     """
@@ -86,7 +86,7 @@ class GradientAscent:
         self.climb_(task, model, forget, seed=seed)
 
     def climb_(self, task: HasLosses[Rec], model: nn.Module, forget: Rec, *, seed: int, beside: Beside | None = None) -> None:
-        """The loop itself; `beside` adds a term to each step."""
+        """Runs the ascent in place; `beside` adds a term to each step."""
         moved = {n: p for n, p in model.named_parameters() if p.requires_grad and self._moves(n)}
         if not moved:
             names = [n for n, p in model.named_parameters() if p.requires_grad]

@@ -15,9 +15,9 @@ from r2u_rec.rng import stream
 def mean_loss(task: HasLosses[Rec], model: nn.Module, records: Rec, ids: Ids, *, seed: int, batch_size: int = 65_536) -> float:
     """Returns the mean loss in nats of `model` on the records `ids`, without any penalty, in eval mode.
 
-    On reserved records that were never trained on it is the level that those to forget would have, had they never been
-    seen; on the records to forget and a reference model, what that model has. Both are targets for `GradientAscent`. The model
-    comes back in the mode it had, without gradients.
+    On reserved records that were never trained on, it estimates the loss that the forgotten records would have without training on
+    them. On the records to forget under a reference model, it is the loss of that model. Both are targets for `GradientAscent`. The model
+    keeps its mode and gets no gradients.
 
     Args:
         ids: which of `records`, in any number >= 1; what a task samples beside them is drawn against `records`.

@@ -1,4 +1,4 @@
-"""Partitions: which part of the training each record belongs to, by a stable number of its own or by whatever a rule learns."""
+"""Partitions: rules that assign each record to a part of the training, by its stable number or by a learned rule."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from r2u_rec.rng import stream
 
 
 class Partition(Protocol[R]):
-    """A rule that deals records to parts.
+    """A rule that assigns records to parts.
 
     It is called as (records, n_parts, rng) and returns (n,) integers in 0..n_parts-1, one a record, in the order of `records.ids`.
-    A rule that says nothing of `depends_on_data` is taken to depend on it.
+    A rule without `depends_on_data` counts as dependent.
     """
 
     @property
@@ -30,7 +30,7 @@ class Partition(Protocol[R]):
 
 @dataclass(frozen=True)
 class ByRecord:
-    """Deals each record by a keyed hash of its own number; parts are even up to chance."""
+    """Assigns each record by a keyed hash of its own number; parts are even up to chance."""
 
     depends_on_data: ClassVar[bool] = False
 
@@ -48,7 +48,7 @@ def hashed(numbers: NDArray[Any], n_parts: int, rng: np.random.Generator) -> NDA
 
 
 def depends_on_data(partition: Partition) -> bool:
-    """Returns what the rule says of itself; True when it says nothing."""
+    """Returns the rule's own `depends_on_data`; True when it has none."""
     return bool(getattr(partition, "depends_on_data", True))
 
 

@@ -1,4 +1,4 @@
-"""PostHoc: any way to train with any way to edit one model afterwards."""
+"""PostHoc: combines a trainer with an unlearner that edits the trained model."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Unlearner(Protocol[Rec, Memory]):
 
 @runtime_checkable
 class Checks(Protocol):
-    """An unlearner that needs something of the task, and says so before hours of training."""
+    """An unlearner with requirements on the task, which are checked before training."""
 
     def check(self, task: Task) -> None: ...
 
 
 @dataclass(frozen=True)
 class PostHoc(Generic[Rec, Memory]):
-    """Trains with `trainer`, forgets with `unlearner`. Approximate: what remains is said by the unlearner.
+    """Trains with `trainer`, forgets with `unlearner`. Approximate; the unlearner states what remains.
 
-    The records that stay are handed to `attach` alone, which rebuilds graphs and empties rows; the edit never sees them.
+    Only `attach`, which rebuilds graphs and empties rows, receives the records that stay; the edit never reads them.
     """
 
     trainer: Trainer[Rec]

@@ -1,4 +1,4 @@
-"""Negative preference optimisation: an ascent that slows down where the model has already moved away from what it was."""
+"""Negative preference optimisation: an ascent that slows down as the model moves away from its starting point."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class NegativePreference:
         self.climb_(task, model, forget, seed=seed)
 
     def climb_(self, task: HasLosses[Rec], model: nn.Module, forget: Rec, *, seed: int, beside: Beside | None = None) -> None:
-        """The loop itself; `beside` adds a term to each step."""
+        """Runs the ascent in place; `beside` adds a term to each step."""
         target = stopping_level(task, forget, self.target)
         preferred = _Preferred(task, copy.deepcopy(model).eval().requires_grad_(False), self.beta)
 

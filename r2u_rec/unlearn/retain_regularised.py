@@ -20,12 +20,12 @@ class RetainRegularised:
     """Descends -L_f + weight * L_r: the ascent as it is, with the objective of a batch of retained records drawn anew at each step.
 
     With `GradientAscent` it is the gradient-difference form, with `NegativePreference` NPO with a retain term; bounds, targets and
-    stop rules are theirs, and they hear the forget loss alone. Approximate: an ascent that stops leaves what it did not reach. Reads
-    the request and samples of what remains; keeps nothing. While it climbs the model stands on everything, as it was trained: a graph
+    stop rules are theirs, and they see the forget loss alone. Approximate: an ascent that stops leaves what it did not reach. Reads
+    the request and samples of what remains; keeps nothing. During the ascent the model stands on all records, as in training: a graph
     loses its edges afterwards.
 
     Attributes:
-        ascent: what climbs, and which tables move; the retain term moves the same.
+        ascent: the ascent, and which tables move; the retain term moves the same.
         weight: of the mean objective (loss and penalties) of the retained batch, >= 0. The forget term is a mean or a sum, as `ascent`
             says: beside a sum the weight must grow with the request.
         batch_size: retained records a step; None takes them all. The noise of small batches is what costs quality, more than the steps.
@@ -33,7 +33,7 @@ class RetainRegularised:
     On ml-100k (BPR matrix factorisation, one in ten leaves) on the validation part of seeds 900 to 902 the weight here, with all
     records, beside an ascent with optimizer="adam", lr=.005 and one table, forgot after 49 steps, bounded by "cap" at 1 nat after
     56, by NPO with beta=1 after 52, each with nearly the quality of retraining; batches of 8192 lost some 5 to 15 %. The number of
-    steps is a matter of the data: stop by a rule.
+    steps depends on the data: use a stop rule.
 
     Source: gradient difference as in Liu, Liu and Stone (2022), "Continual Learning and Private Unlearning", and the TOFU benchmark (Maini
         et al. 2024); with NPO: Zhang et al. (2024), section 3.

@@ -1,4 +1,4 @@
-"""Retrain: the reference that every number about forgetting is held against."""
+"""Retrain: training from scratch without the forgotten records, the reference for every figure about forgetting."""
 
 from __future__ import annotations
 

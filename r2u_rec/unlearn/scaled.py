@@ -1,4 +1,4 @@
-"""Scaled: any way to edit a model, with one dial: how far to go along the way that it leads."""
+"""Scaled: an edit that is lengthened or shortened by one factor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class ScaledMemory(Generic[Memory]):
 
     def parts(self) -> Parts:
         """Returns the length, and what the edit keeps."""
-        return Parts(values={"length": self.length}, inner={"inner": self.inner})
+        inner: Any = self.inner  # of any kind; storage refuses one that does not say what it keeps
+        return Parts(values={"length": self.length}, inner={"inner": inner})
 
     @classmethod
     def from_parts(cls, source: Source) -> Self:
@@ -45,9 +46,9 @@ class ScaledMemory(Generic[Memory]):
 
 @dataclass(frozen=True)
 class Scaled(Generic[Memory]):
-    """Carries out `unlearner` and goes `length` times as far: theta + length (theta_edited - theta), parameter by parameter.
+    """Applies `unlearner` and multiplies its edit by `length`: theta + length (theta_edited - theta), parameter by parameter.
 
-    A rule for the length, such as canaries, then serves every operator alike, and rivals are compared at the length that suits each.
+    One rule for the length, such as canaries, then serves every edit, and methods are compared at the length that suits each.
     Approximate, as the edit is; reads what it reads.
 
     Attributes:
@@ -63,7 +64,7 @@ class Scaled(Generic[Memory]):
             raise SettingsError(f"length must be >= 0, got {self.length}")
 
     def check(self, task: Task) -> None:
-        """Asks the edit whether the task offers what it needs."""
+        """Checks that the task offers what the edit needs."""
         if isinstance(self.unlearner, Checks):
             self.unlearner.check(task)
 
@@ -103,7 +104,7 @@ class ScaledTuner(Generic[Memory]):
             raise SettingsError(f"length must be >= 0, got {self.length}")
 
     def check(self, task: Task) -> None:
-        """Asks the edit whether the task offers what it needs."""
+        """Checks that the task offers what the edit needs."""
         if isinstance(self.tuner, Checks):
             self.tuner.check(task)
 
@@ -114,7 +115,7 @@ class ScaledTuner(Generic[Memory]):
         def edited(ids: Ids) -> nn.Module:
             moved = copy.deepcopy(model)
             self.tuner.edit_(task, moved, records.keep(ids), records.drop(ids), inner, seed=seed)
-            task.attach(moved, records)  # the edit may have attached it to what it was told remains
+            task.attach(moved, records)  # the edit may have attached it to what remains without `ids`
             return moved
 
         return ScaledMemory(length_of(self.length, task, model, records, edited), inner)
@@ -130,7 +131,7 @@ class ScaledTuner(Generic[Memory]):
 
 
 def length_of(length: float | Calibrate, task: Task[Rec], model: nn.Module, records: Rec, edited: Callable[[Ids], nn.Module]) -> float:
-    """Returns the number, or what the rule makes of copies edited to other lengths; `edited` returns a copy at length 1."""
+    """Returns the number, or the length that the rule finds from edited copies; `edited` returns a copy at length 1."""
     if not callable(length):
         return float(length)
     start, ends = values_of(model), dict[bytes, nn.Module]()

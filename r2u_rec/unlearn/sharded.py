@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Protocol, Self, runtime_checkable
+from typing import ClassVar, Generic, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +21,13 @@ from r2u_rec.unlearn.slices import State, epochs_of, train_slices
 
 
 class Aggregate(Protocol[Rec]):
-    """Makes the model that is served from those of the shards.
+    """Combines the models of the shards into the model that is served.
 
     Called after every training with all that it may read: `parts` are the records of each shard now, empty ones included. It must leave
     `models` as they are, for the next `Fitted` shares those that a request does not touch; what it learns it learns anew each time.
     """
 
     def __call__(self, task: Task[Rec], models: Sequence[nn.Module], parts: Sequence[Rec], *, seed: int) -> nn.Module: ...
-
-
-@runtime_checkable
-class TouchesShards(Protocol):
-    """A method that knows, without training, which share of its training a request would repeat."""
-
-    def touched_share(self, fitted: Fitted, ids: Ids) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -97,10 +90,10 @@ class Sharded(Generic[Rec]):
     the seed of the fit. With a partition learned from data it is approximate: where the others belong was decided with the forgotten.
 
     Attributes:
-        inner: how each shard is trained; more than one slice needs one that goes on from a model (`core.trainer.SupportsWarmStart`).
-        partition: deals records to shards; aggregate: makes the served model of theirs.
+        inner: how each shard is trained; more than one slice needs one that continues from a model (`core.trainer.SupportsWarmStart`).
+        partition: assigns records to shards; aggregate: combines their models into the served one.
         shards, slices: >= 1. Memory holds shards x slices models; slices=1 keeps one a shard.
-        slicing: deals the records of a shard to its slices; None uses `partition` with other randomness.
+        slicing: assigns the records of a shard to its slices; None uses `partition` with other randomness.
         task_of_shard: from the task to that which each shard trains; None leaves it as it is. `aggregate` gets the task itself.
 
     Voids the promise: requests chosen by looking at the served model (Gupta et al. 2021: the seed is then no longer independent of what
@@ -126,7 +119,7 @@ class Sharded(Generic[Rec]):
                 raise SettingsError(f"{name} must be >= 1, got {getattr(self, name)}")
         if self.slices > 1 and not isinstance(self.inner, SupportsWarmStart):
             raise CapabilityError(
-                f"slices={self.slices} needs a trainer that can go on from a model, {type(self.inner).__name__} cannot: set slices=1"
+                f"slices={self.slices} needs a trainer that can continue from a model, {type(self.inner).__name__} cannot: set slices=1"
             )
         epochs_of(self.inner, self.slices)  # refuses too few
 

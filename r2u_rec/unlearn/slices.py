@@ -35,7 +35,7 @@ def slice_epochs(epochs: int, slices: int) -> tuple[int, ...]:
 
 
 def epochs_of(trainer: Trainer, slices: int) -> tuple[int, ...]:
-    """Returns the epochs of each slice under `trainer`; (1,) for one that cannot be told how many."""
+    """Returns the epochs of each slice under `trainer`; (1,) for a trainer whose epochs cannot be set."""
     return slice_epochs(trainer.epochs, slices) if isinstance(trainer, SupportsWarmStart) else (1,)
 
 

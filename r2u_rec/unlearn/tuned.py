@@ -1,4 +1,4 @@
-"""Tuned: any way to train with any edit that reads what remains; and the plainest of these, to go on training."""
+"""Tuned: combines a trainer with an edit that reads the retained records. FineTune: the edit that continues training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from r2u_rec.unlearn.post_hoc import Checks, edited_copy
 
 
 class Tuner(Protocol[Rec, Memory]):
-    """Edits a trained model so that it forgets, with the records that stay at hand."""
+    """Edits a trained model so that it forgets; may read the retained records."""
 
     def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> Memory:
         """Returns what must be kept from the end of training; None for nothing."""
@@ -31,9 +31,9 @@ class Tuner(Protocol[Rec, Memory]):
 
 @dataclass(frozen=True)
 class Tuned(Generic[Rec, Memory]):
-    """Trains with `trainer`, forgets with `tuner`. Approximate: what remains is said by the tuner.
+    """Trains with `trainer`, forgets with `tuner`. Approximate; the tuner states what remains.
 
-    Beside `PostHoc`, whose edits never see the records that stay: here they are read, and must still be had, at each request.
+    Unlike `PostHoc`, it reads the retained records at each request, so they must still be available.
     """
 
     trainer: Trainer[Rec]
@@ -61,13 +61,13 @@ class Tuned(Generic[Rec, Memory]):
 
 @dataclass(frozen=True)
 class FineTune:
-    """Goes on training on what remains, and hopes that the rest fades ("catastrophic forgetting").
+    """Continues training on the retained records and relies on catastrophic forgetting of the others.
 
     The model is attached to what remains first, so that it is never trained through an erased edge. Optimiser and schedule
-    begin anew. Keeps nothing; what the parameters hold of the forgotten records fades slowly, and much of it stays.
+    start anew. Keeps nothing; the influence of the forgotten records fades slowly, and much of it remains.
 
     Attributes:
-        trainer: how to go on: a trainer that can, with the epochs and the step length of the fine-tuning. On ml-100k (BPR matrix
+        trainer: a trainer with `train_on_`, with the epochs and the learning rate of the fine-tuning. On ml-100k (BPR matrix
             factorisation of 200 epochs, validation part, seeds 900 to 902) 100 epochs at twice the step length of training, falling
             linearly, kept the quality of retraining and left a membership AUC of .8; 20 epochs at the same length left .97.
 
@@ -80,7 +80,7 @@ class FineTune:
     def __post_init__(self) -> None:
         if not isinstance(self.trainer, SupportsWarmStart):
             raise CapabilityError(
-                f"fine-tuning needs a trainer that can go on from a model, {type(self.trainer).__name__} has no train_on_: use "
+                f"fine-tuning needs a trainer that can continue from a model, {type(self.trainer).__name__} has no train_on_: use "
                 "a GradientTrainer"
             )
 
@@ -88,7 +88,7 @@ class FineTune:
         """Keeps nothing."""
 
     def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: None, *, seed: int) -> None:
-        """Trains on `left` from where the model stands; nothing to do when none is left."""
+        """Continues training on `left`; does nothing when no record is left."""
         task.attach(model, left)
         if len(left):
             self.trainer.train_on_(task, left, model, seed=seed, part="fine-tuning")

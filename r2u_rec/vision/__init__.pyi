@@ -7,7 +7,7 @@ from .images import ImageSet as ImageSet
 from .load import from_arrays as from_arrays
 from .load import load_images as load_images
 from .measure import accuracy as accuracy
-from .measure import kl as kl
+from .measure import label_kl as label_kl
 from .measure import mislabelled as mislabelled
 from .measure import probabilities as probabilities
 from .task import ImageBatch as ImageBatch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from r2u_rec.data import check_counts, describe, obtain
+from r2u_rec.data import check_counts, describe_dataset, obtain
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.rng import stream
 from r2u_rec.vision.formats import Arrays, idx_parts, npz_parts, pickle_parts
@@ -33,7 +33,7 @@ def load_images(name: str, path: str | Path | None = None, *, seed: int = 0) -> 
     Raises:
         SettingsError: no such set, or one of another kind. DownloadError: no source gives it. DataError: it is not what its card promises.
     """
-    card = describe(name)
+    card = describe_dataset(name)
     if card.kind != "images":
         raise SettingsError(f"{name} holds no images ({card.kind}): r2u datasets lists the sets of the kind images")
     if name == "medmnist":

@@ -41,7 +41,7 @@ def probabilities(model: nn.Module, images: ImageSet, batch: int = BATCH) -> NDA
     return np.concatenate(parts) if parts else np.empty((0, images.n_classes), np.float32)
 
 
-def kl(model_a: nn.Module, model_b: nn.Module, images: ImageSet, batch: int = BATCH) -> float:
+def label_kl(model_a: nn.Module, model_b: nn.Module, images: ImageSet, batch: int = BATCH) -> float:
     """Returns the mean over the images of KL(a || b), in nats: the information lost when b stands for a; >= 0.
 
     Raises:
@@ -78,13 +78,13 @@ def _logits(model: nn.Module, images: ImageSet, batch: int) -> Iterator[tuple[Te
         raise SettingsError(f"batch must be >= 1, got {batch}")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     for at in range(0, len(images), batch):
-        with evaluating(model):
+        with in_eval_mode(model):
             logits = model(pixels_of(images.pixels[at : at + batch]).to(device)).detach().float().cpu()
         yield logits, images.labels[at : at + batch]
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
     """A context in which `model` is in eval mode and makes no gradients; every module's own mode comes back on every way out."""
     modes = {part: part.training for part in model.modules()}
     try:

@@ -23,3 +23,10 @@ def checkerboard(n_users: int = 40, n_items: int = 16, *, text: bool = True, see
         frame["item"] = [f"i{item}" for item in frame["item"]]
         items["item"] = [f"i{item}" for item in items["item"]]
     return read_log(frame, item_info=items)
+
+
+def scattered(n_users: int = 120, n_items: int = 40, n_each: int = 10, seed: int = 0) -> InteractionLog:
+    """Returns a log of users who have items at random: what one has tells nothing of another."""
+    rng = np.random.default_rng(seed)
+    rows = [(user, item) for user in range(n_users) for item in rng.choice(n_items, size=n_each, replace=False)]
+    return read_log(pd.DataFrame(rows, columns=["user", "item"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from api_toys import checkerboard
+from api_toys import checkerboard, scattered
 
 import r2u_rec as r2u
 from r2u_rec.data import random_per_user
@@ -137,10 +137,10 @@ def test_patience_needs_a_validation_part_and_stops_by_it(log):
 
 
 def test_calibration_users_are_kept_out_only_when_they_are_asked_for():
-    log, canaries = checkerboard(n_users=120), r2u.Method("newton", length="canaries")
+    log, canaries = scattered(), r2u.Method("newton", length="canaries")
     with pytest.raises(SettingsError, match="there are none: hold some out"):
         r2u.MF(epochs=1, method=canaries).fit(log)
-    model = r2u.MF(embedding_dim=4, epochs=30, lr=0.05, batch_size=64, method=canaries, calibration_share=0.25).fit(log)
+    model = r2u.MF(embedding_dim=4, epochs=4, lr=0.01, batch_size=64, method=canaries, calibration_share=0.25).fit(log)
     assert int((model.log.user_counts > 0).sum()) == 90
     assert model.trained.stored_length is not None
     key = next(key for key in log.user_keys.keys if key in model.log.user_keys)

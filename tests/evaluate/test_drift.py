@@ -6,7 +6,7 @@ from evaluate_toys import Table
 from scipy import sparse
 
 from r2u_rec.errors import EvidenceError
-from r2u_rec.evaluate.drift import Floor, drift, list_overlap, weighted_overlap
+from r2u_rec.evaluate.drift import Floor, list_drift, list_overlap, weighted_overlap
 
 UNSEEN = sparse.csr_array((30, 12))
 
@@ -72,10 +72,10 @@ def test_overlap_is_the_mean_over_references_and_the_floor_over_their_pairs():
 def test_one_more_retrained_model_reaches_the_floor_and_another_recipe_does_not():
     shared = np.random.default_rng(0).normal(size=(30, 12))
     model, *retrained = (Table(shared + 0.3 * np.random.default_rng(seed).normal(size=shared.shape)) for seed in range(4))
-    near = drift(model, retrained, UNSEEN, np.arange(30), k=4)
+    near = list_drift(model, retrained, UNSEEN, np.arange(30), k=4)
     assert near.floor < 1
     assert abs(near.floor - near.overlap) < 0.08
-    far = drift(Table(np.random.default_rng(9).normal(size=shared.shape)), retrained, UNSEEN, np.arange(30), k=4)
+    far = list_drift(Table(np.random.default_rng(9).normal(size=shared.shape)), retrained, UNSEEN, np.arange(30), k=4)
     assert far.floor == near.floor
     assert far.floor - far.overlap > 0.2
     assert far.weighted_floor - far.weighted > 0.2
@@ -84,8 +84,8 @@ def test_one_more_retrained_model_reaches_the_floor_and_another_recipe_does_not(
 def test_what_is_seen_is_in_no_list():
     one, other = (Table(np.tile(np.arange(12.0), (30, 1)) * sign) for sign in (1, -1))
     half_seen = sparse.csr_array(np.tile(np.arange(12) >= 6, (30, 1)).astype(float))
-    assert drift(one, [other, other], UNSEEN, np.arange(30), k=6).overlap == 0
-    assert drift(one, [other, other], half_seen, np.arange(30), k=6).overlap == 1
+    assert list_drift(one, [other, other], UNSEEN, np.arange(30), k=6).overlap == 0
+    assert list_drift(one, [other, other], half_seen, np.arange(30), k=6).overlap == 1
 
 
 def test_comparisons_without_sense_are_refused():

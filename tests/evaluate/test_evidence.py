@@ -14,7 +14,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.evaluate.imprint import FoldInProbe
-from r2u_rec.evaluate.length.canaries import least_able
+from r2u_rec.evaluate.length.canaries import weakest_attack_length
 from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
 
 N_ITEMS, FORGETS = 40, 0.8
@@ -80,15 +80,15 @@ def test_what_only_the_own_loss_gives_away_sets_the_length_by_own_loss():
     assert ShadowRule(canaries("own loss"), Trainer())(NoGraph(), RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.1)
 
 
-def test_the_adaptive_attack_is_least_able_where_the_model_forgot():
+def test_the_adaptive_attack_is_weakest_where_the_model_forgot():
     rule = ShadowRule(canaries("adaptive", longest=1.5), Trainer())
     assert rule(NoGraph(), RELEASED, TRAINING, erase) == pytest.approx(FORGETS, abs=0.2)
 
 
 def test_the_least_of_a_valley_is_found_and_the_shortest_of_a_plain():
-    assert least_able(lambda length: abs(length - 0.69), longest=2.0) == pytest.approx(0.6875)
-    assert least_able(lambda length: 0.0, longest=2.0) == 0.0
-    assert least_able(lambda length: -length, longest=1.0) == 1.0
+    assert weakest_attack_length(lambda length: abs(length - 0.69), longest=2.0) == pytest.approx(0.6875)
+    assert weakest_attack_length(lambda length: 0.0, longest=2.0) == 0.0
+    assert weakest_attack_length(lambda length: -length, longest=1.0) == 1.0
 
 
 def test_evidence_that_cannot_be_is_refused():

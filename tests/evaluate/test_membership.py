@@ -7,7 +7,16 @@ from scipy import stats
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.evaluate.imprint import FoldInProbe
-from r2u_rec.evaluate.membership import adaptive_auc, attack_features, auc, calibrated, null_se, per_user_scores, spread, tpr_at_fpr
+from r2u_rec.evaluate.membership import (
+    adaptive_auc,
+    attack_features,
+    auc,
+    calibrated,
+    null_se,
+    per_user_scores,
+    reference_spread,
+    tpr_at_fpr,
+)
 
 FORGET, HOLDOUT = np.arange(40), np.arange(40, 80)
 
@@ -104,7 +113,7 @@ def test_differences_of_arithmetic_are_not_memory():
 
 
 def test_one_reference_has_no_spread_and_none_is_refused():
-    of_f, of_h = spread([np.zeros(3)], [np.zeros(2)])
+    of_f, of_h = reference_spread([np.zeros(3)], [np.zeros(2)])
     assert (of_f.tolist(), of_h.tolist()) == ([1, 1, 1], [1, 1])
     with pytest.raises(EvidenceError, match="needs a retrained reference, got none"):
         calibrated(np.zeros(3), [])

@@ -24,6 +24,6 @@ def documents(tokenizer):
     """48 short documents of 5 to 16 tokens in three groups."""
     from language_toys import TEXTS
 
-    from r2u_rec.language.documents import encode
+    from r2u_rec.language.documents import encode_documents
 
-    return encode(TEXTS, tokenizer, 16)
+    return encode_documents(TEXTS, tokenizer, 16)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from language_toys import TEXTS
 
 from r2u_rec.errors import DataError, SettingsError, UnknownRecordError
-from r2u_rec.language.documents import decode, encode
+from r2u_rec.language.documents import decode, encode_documents
 from r2u_rec.language.texts import Texts
 
 
@@ -26,11 +26,11 @@ def test_texts_come_back_as_they_were(tokenizer, documents):
 @given(text=st.text(min_size=1).filter(str.strip))
 @settings(max_examples=60, deadline=None)
 def test_any_text_comes_back(tokenizer, text):
-    assert decode(encode([text], tokenizer, 4 * len(text) + 2), tokenizer) == [text]
+    assert decode(encode_documents([text], tokenizer, 4 * len(text) + 2), tokenizer) == [text]
 
 
 def test_a_text_ends_with_the_end_token_and_then_padding_unless_it_is_cut(tokenizer):
-    cut = encode(["wave wave salt", "wave " * 50], tokenizer, 12)
+    cut = encode_documents(["wave wave salt", "wave " * 50], tokenizer, 12)
     short, long = cut.tokens
     n = cut.lengths[0]
     assert short[n - 1] == tokenizer.eos_token_id
@@ -42,7 +42,7 @@ def test_a_text_ends_with_the_end_token_and_then_padding_unless_it_is_cut(tokeni
 
 
 def test_packing_loses_nothing_and_never_crosses_groups(tokenizer):
-    packed = encode(TEXTS, tokenizer, 10, pack=True)
+    packed = encode_documents(TEXTS, tokenizer, 10, pack=True)
     assert set(packed.lengths[packed.lengths < 10].tolist()) <= set(range(2, 10))
     assert (packed.lengths < 10).sum() <= 3
     for group in ("sea", "sky", "land"):
@@ -55,8 +55,8 @@ def test_packing_loses_nothing_and_never_crosses_groups(tokenizer):
 
 
 def test_groups_may_be_given_and_plain_texts_have_one(tokenizer):
-    assert encode(["a b", "c d"], tokenizer, 8).group_names == ("all",)
-    given_names = encode(["a b", "c d"], tokenizer, 8, groups=["y", "x"])
+    assert encode_documents(["a b", "c d"], tokenizer, 8).group_names == ("all",)
+    given_names = encode_documents(["a b", "c d"], tokenizer, 8, groups=["y", "x"])
     assert given_names.group_names == ("y", "x")
     assert given_names.ids_of_groups("x").tolist() == [1]
 
@@ -84,13 +84,13 @@ def test_a_group_that_is_not_there_is_named(documents):
 
 def test_what_cannot_be_encoded_is_refused(tokenizer):
     with pytest.raises(DataError, match=r"2 of 4 texts are blank, the first at \[1, 3\]: leave them out"):
-        encode(["a", " ", "b", "\n"], tokenizer, 8)
+        encode_documents(["a", " ", "b", "\n"], tokenizer, 8)
     with pytest.raises(SettingsError, match="length must be >= 2, got 1"):
-        encode(["a"], tokenizer, 1)
+        encode_documents(["a"], tokenizer, 1)
     with pytest.raises(SettingsError, match="groups must name each of the 2 texts, got 1 names"):
-        encode(["a", "b"], tokenizer, 8, groups=["x"])
+        encode_documents(["a", "b"], tokenizer, 8, groups=["x"])
     with pytest.raises(SettingsError, match="has no end-of-text token"):
-        encode(["a"], SimpleNamespace(eos_token_id=None), 8)
+        encode_documents(["a"], SimpleNamespace(eos_token_id=None), 8)
 
 
 def test_documents_of_unequal_parts_are_refused(documents):
@@ -101,5 +101,5 @@ def test_documents_of_unequal_parts_are_refused(documents):
 
 
 def test_no_texts_make_no_documents(tokenizer):
-    assert len(encode(Texts((), ()), tokenizer, 8)) == 0
-    assert len(encode([], tokenizer, 8, pack=True)) == 0
+    assert len(encode_documents(Texts((), ()), tokenizer, 8)) == 0
+    assert len(encode_documents([], tokenizer, 8, pack=True)) == 0

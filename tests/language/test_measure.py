@@ -13,17 +13,17 @@ from torch import nn
 from r2u_rec.errors import CapabilityError, DivergenceError, EvidenceError, SettingsError
 from r2u_rec.language.documents import Documents
 from r2u_rec.language.measure import (
-    auc,
+    auc_with_error,
     continuations,
     document_losses,
     extraction_strength,
-    kl,
     min_k,
     min_k_auc,
     perplexity,
     pooled_states,
     privleak,
     rouge_l,
+    token_kl,
     token_losses,
     verbatim,
     words,
@@ -85,9 +85,9 @@ def test_perplexity_weighs_every_token_alike():
 
 def test_kl_by_hand_and_of_a_model_with_itself():
     p = torch.softmax(Chain().table[0].detach().double(), 0)
-    assert kl(Chain(), Chain(sure=0), DOCS) == pytest.approx(float((p * (p * V).log()).sum()), rel=1e-6)
-    assert kl(Chain(sure=0), Chain(), DOCS, batch_size=3) == pytest.approx(-float((p * V).log().mean()), rel=1e-6)
-    assert kl(Chain(), Chain(), DOCS) == 0
+    assert token_kl(Chain(), Chain(sure=0), DOCS) == pytest.approx(float((p * (p * V).log()).sum()), rel=1e-6)
+    assert token_kl(Chain(sure=0), Chain(), DOCS, batch_size=3) == pytest.approx(-float((p * V).log().mean()), rel=1e-6)
+    assert token_kl(Chain(), Chain(), DOCS) == 0
 
 
 def test_rouge_l_of_the_papers_own_example_and_by_hand():
@@ -153,12 +153,12 @@ def test_min_k_is_the_mean_log_probability_of_the_most_surprising_tokens():
 def test_the_auc_is_sklearns_and_its_standard_error_that_of_the_bootstrap():
     rng = np.random.default_rng(0)
     members, non_members = rng.normal(0.7, 1, 60).round(1), rng.normal(0, 1, 40).round(1)  # with ties
-    found = auc(members, non_members)
+    found = auc_with_error(members, non_members)
     assert found.auc == pytest.approx(roc_auc_score([1] * 60 + [0] * 40, [*members, *non_members]))
-    draws = [auc(rng.choice(members, 60), rng.choice(non_members, 40)).auc for _ in range(150)]
+    draws = [auc_with_error(rng.choice(members, 60), rng.choice(non_members, 40)).auc for _ in range(150)]
     assert found.standard_error == pytest.approx(np.std(draws), rel=0.2)
-    assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])).auc == 1
-    assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])).standard_error == 0
+    assert auc_with_error(np.array([3.0, 4.0]), np.array([1.0, 2.0])).auc == 1
+    assert auc_with_error(np.array([3.0, 4.0]), np.array([1.0, 2.0])).standard_error == 0
 
 
 def test_documents_that_a_model_was_trained_on_are_told_and_privleak_says_so():
@@ -209,13 +209,13 @@ def test_on_real_models_padding_changes_nothing_and_kept_keys_and_values_neither
     [
         (lambda: min_k([np.ones(3)], 0), SettingsError, r"share must lie in \(0, 1\], got 0"),
         (lambda: min_k([np.ones(3), np.ones(0)]), SettingsError, "1 of 2 documents have no token losses, the first at 1"),
-        (lambda: auc(np.ones(1), np.ones(5)), SettingsError, "at least 2 documents a side, got 1 and 5"),
+        (lambda: auc_with_error(np.ones(1), np.ones(5)), SettingsError, "at least 2 documents a side, got 1 and 5"),
         (lambda: privleak(1.5, 0.5), SettingsError, r"auc must lie in \[0, 1\], got 1.5"),
         (lambda: privleak(0.5, 1.0), EvidenceError, "auc_retrained is 1, so PrivLeak is not defined"),
         (lambda: perplexity(Chain(), DOCS.drop(DOCS.ids)), SettingsError, "the perplexity of 0 documents is not defined"),
-        (lambda: kl(Chain(), Chain(), DOCS.drop(DOCS.ids)), SettingsError, "the KL divergence on 0 documents is not defined"),
-        (lambda: kl(Chain(), Chain(n=V + 1), DOCS), SettingsError, "compared on one vocabulary, got 12 and 13 tokens"),
-        (lambda: kl(Chain(math.nan), Chain(), DOCS), DivergenceError, "the KL divergence on 4 documents is nan"),
+        (lambda: token_kl(Chain(), Chain(), DOCS.drop(DOCS.ids)), SettingsError, "the KL divergence on 0 documents is not defined"),
+        (lambda: token_kl(Chain(), Chain(n=V + 1), DOCS), SettingsError, "compared on one vocabulary, got 12 and 13 tokens"),
+        (lambda: token_kl(Chain(math.nan), Chain(), DOCS), DivergenceError, "the KL divergence on 4 documents is nan"),
         (lambda: token_losses(Chain(math.nan), DOCS), DivergenceError, "4 of 4 documents have a loss that is not finite, the first is 7"),
         (lambda: token_losses(Chain(), DOCS, batch_size=0), SettingsError, "batch_size must be >= 1, got 0"),
         (lambda: continuations(Chain(), DOCS, 0), SettingsError, "prefix and longest must be >= 1, got 0 and 128"),

@@ -10,9 +10,9 @@ from r2u_rec.core.prepare.preparation import Preparation
 from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
 from r2u_rec.core.protocols import Split
 from r2u_rec.core.training import Training, fit_
-from r2u_rec.data import describe, fetch
+from r2u_rec.data import describe_dataset, fetch
 from r2u_rec.errors import DownloadError, SettingsError
-from r2u_rec.language.documents import decode, encode
+from r2u_rec.language.documents import decode, encode_documents
 from r2u_rec.language.models import from_state, pretrained, tiny_gpt2, tiny_llama, with_lora
 from r2u_rec.language.task import TextTask
 from r2u_rec.language.tokenizer import load_tokenizer, padding
@@ -141,9 +141,9 @@ def test_a_gguf_file_gives_its_model_and_tokenizer():
     file = "SmolLM2-135M-Instruct.Q4_1.gguf"
     tokenizer = load_tokenizer(folder, file)
     sentence = "The capital of France is Paris, and the capital of Italy is Rome."
-    documents = encode([sentence], tokenizer, 32)
+    documents = encode_documents([sentence], tokenizer, 32)
     assert decode(documents, tokenizer) == [sentence]
     task = TextTask(pretrained(folder, file), padding(tokenizer), len(tokenizer))
     model = task.model(documents, seed=0).eval()
-    assert sum(p.numel() for p in model.parameters()) == describe("smollm2-135m").counts["parameters"]
+    assert sum(p.numel() for p in model.parameters()) == describe_dataset("smollm2-135m").counts["parameters"]
     assert float(task.losses(model, batch_of(task, documents)).detach()) < 4.0 < task.chance(documents)

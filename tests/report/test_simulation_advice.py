@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from report_toys import POLICIES, at_end, make_simulation, together
 
 from r2u_rec.report.evidence import spread
-from r2u_rec.report.simulation.advice import LIMIT, WIDENED, bound, recommend
+from r2u_rec.report.simulation.advice import LIMIT, WIDENED, advise, bound
 
 CLEAN = {"auc": 0.5, "adaptive_auc": 0.5, "ndcg": 0.31, "ndcg_share": 1.0}
 
@@ -34,7 +34,7 @@ def one_late(policy, seed):
 
 
 def advised(*edits, **changes):
-    return recommend(make_simulation(edit=all_clean(*edits), **changes))
+    return advise(make_simulation(edit=all_clean(*edits), **changes))
 
 
 def test_of_faultless_policies_the_cheapest_is_taken():
@@ -100,11 +100,11 @@ def test_the_best_quality_is_that_of_a_policy_that_qualifies():
 
 def test_never_erasing_is_never_recommended_even_if_nothing_was_due_and_nothing_is_found():
     sim = make_simulation(edit=together(at_end("never", **CLEAN), all_clean()))
-    assert recommend(sim).refused["never"][0] == "it never erases what it was asked to erase"
+    assert advise(sim).refused["never"][0] == "it never erases what it was asked to erase"
 
 
 def test_if_none_qualifies_it_says_so_and_what_to_do():
-    advice = recommend(
+    advice = advise(
         make_simulation(
             edit=together(
                 at_end("at once", auc=0.9), at_end("weekly batches", auc=0.9), at_end("auto", auc=np.nan),

@@ -15,7 +15,7 @@ from report_toys import POLICIES, make_simulation
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report.kit.theme import DARK
-from r2u_rec.report.simulation.advice import recommend
+from r2u_rec.report.simulation.advice import advise
 from r2u_rec.report.simulation.page import render_simulation_page, write_simulation_page
 from r2u_rec.report.simulation.table import choose_table
 from r2u_rec.report.simulation.tradeoff import hours_to_erase, tradeoff
@@ -85,7 +85,7 @@ def test_the_page_shows_every_policy_with_all_its_figures(sim, page):
 
 
 def test_the_page_says_what_to_take_what_speaks_against_it_and_why_not_the_others(sim, page):
-    text, advice = Reader(page).text, recommend(sim)
+    text, advice = Reader(page).text, advise(sim)
     assert advice.policy == "weekly batches"
     assert advice.sentence.replace("\u00a0", " ") in text
     assert all(sentence.replace("\u00a0", " ") in text for sentence in advice.against)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import statistics
 
 import pytest
 
 from r2u_rec.report import column, markdown_table, print_table, tabulate
 from r2u_rec.report.table import figure
+from r2u_rec.report.text_table import TextTable, parts
 
 
 def test_a_cell_is_mean_and_standard_deviation_over_the_seeds_of_a_line(rows):
@@ -49,7 +51,7 @@ def test_names_that_no_row_has_are_left_out_and_missing_figures_are_dashes():
 def test_outside_a_terminal_the_table_is_plain_aligned_text(rows):
     out = io.StringIO()
     print_table(rows, file=out)
-    lines = out.getvalue().splitlines()
+    lines = out.getvalue().split("\n\n")[0].splitlines()
     assert "\x1b" not in out.getvalue()
     assert len(lines) == 2 + 7
     assert len({len(line) for line in lines}) == 1
@@ -102,3 +104,31 @@ def test_every_usual_column_has_a_definition(name):
 
 def test_an_unknown_column_is_shown_under_its_own_name():
     assert column("bytes_read").label == "bytes read"
+
+
+@pytest.mark.parametrize("width", [48, 80, 120, 400])
+def test_in_a_terminal_of_any_width_no_line_is_too_long_and_no_figure_is_cut_or_broken(rows, monkeypatch, width):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = io.StringIO()
+    print_table(rows, file=out)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    table = tabulate(rows)
+    for line in table.lines:
+        assert all(cell in shown for cell in table.cells(line)[len(table.by) :])
+
+
+def test_columns_that_do_not_fit_go_on_below_with_the_names_repeated():
+    table = TextTable(("name", "one", "two", "three"), [["a", "1" * 10, "2" * 10, "3" * 10]])
+    assert parts(table, 100) == [[0, 1, 2, 3]]
+    assert parts(table, 40) == [[0, 1, 2], [0, 3]]
+    assert parts(table, 20) == [[0, 1], [0, 2], [0, 3]]
+
+
+def test_references_are_labelled_as_such(rows):
+    out = io.StringIO()
+    print_table(rows, file=out)
+    assert out.getvalue().count("retrained (reference)") == 2
+    assert "(reference)" not in markdown_table(rows)

@@ -10,7 +10,7 @@ from scipy.stats import chi2_contingency, fisher_exact
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.reports.fairness import MISSING, SMALL, fairness
-from r2u_rec.revocability.reports.fairness_table import fairness_text
+from r2u_rec.revocability.reports.fairness_table import fairness_note, fairness_tables
 
 N = 200
 
@@ -62,7 +62,7 @@ def test_small_groups_are_shown_together_and_stay_unnamed(population):
     found = fairness(scores, flagged, info, ["job"], min_size=20)
     assert found.groups["group"].tolist() == ["clerk", MISSING, SMALL]
     assert of(found, "job", SMALL)["n"] == 21
-    assert "diver" not in fairness_text(found)
+    assert "diver" not in str(fairness_tables(found))
 
 
 def test_the_rest_takes_in_the_next_smallest_group_until_it_is_large_enough(population):
@@ -108,7 +108,7 @@ def test_with_outcomes_each_group_has_its_precision_and_recall(population):
     a, b = of(found, "group", "a"), of(found, "group", "b")
     assert_allclose([a["withdrew"], a["precision"], a["recall"]], [4, 3 / 60, 3 / 4])
     assert_allclose([b["withdrew"], b["precision"], b["recall"]], [3, 1 / 20, 1 / 3])
-    assert "recall" in fairness_text(found)
+    assert "recall" in str(fairness_tables(found))
     assert "withdrew" not in fairness(scores, flagged, info, ["group"]).groups
 
 
@@ -128,18 +128,17 @@ def test_where_nothing_can_be_compared_no_number_is_made_up(population):
         assert found.tests["how"].tolist() == ["nothing to compare"]
         assert found.tests["p"].isna().all()
     assert nobody.groups["ratio"].isna().all()
-    assert "–" in fairness_text(nobody)
+    assert "–" in str(fairness_tables(nobody))
 
 
-def test_the_tables_are_text_or_markdown(population):
+def test_the_tables_hold_every_group_and_test_as_text(population):
     found = fairness(*population, ["group"])
-    text, markdown = fairness_text(found), fairness_text(found, markdown=True)
-    assert "60.0% [50.2%, 69.1%]" in text
-    assert "< 0.001" in text
-    assert "80 of 200 users with records are flagged (40.0%)" in text
-    assert text.splitlines()[0].split()[:4] == ["column", "group", "users", "flagged"]
-    assert markdown.splitlines()[1].startswith("| :-- | :-- | --: |")
-    assert {line.count("|") for line in markdown.split("\n\n")[0].splitlines()} == {8}
+    (headings, groups), (tested, tests) = fairness_tables(found)
+    assert headings[:4] == ["column", "group", "users", "flagged"]
+    assert groups[0][headings.index("share [95 %]")] == "60.0% [50.2%, 69.1%]"
+    assert {len(row) for row in groups} == {len(headings)}
+    assert tests[0][tested.index("p")] == "< 0.001"
+    assert "80 of 200 users with records are flagged (40.0%)" in fairness_note(found)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_only_the_named_columns_are_made(full, monkeypatch):
     def never(*_, **__):
         raise AssertionError("this takes long and was not asked for")
 
-    monkeypatch.setattr("r2u_rec.revocability.featurize.assembly.drift", never)
+    monkeypatch.setattr("r2u_rec.revocability.featurize.assembly.interest_drift", never)
     monkeypatch.setattr("r2u_rec.revocability.scorers.rarity.pairs", never)
     found = features(full, only=["sessions", "n_records", "p_alive"])
     assert list(found) == ["n_records", "sessions", "p_alive"]

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from r2u_rec.errors import DataError
 from r2u_rec.revocability import churn, hazard
 from r2u_rec.revocability.featurize.table import parts
-from r2u_rec.revocability.scorers.bg_nbd import _log_likelihood, fitted
+from r2u_rec.revocability.scorers.bg_nbd import _log_likelihood, fitted_bg_nbd
 
 DAY = 86_400
 R, ALPHA, A, B = 1.5, 20.0, 1.0, 4.0  # a visit in about two weeks, and one in five leaves after each
@@ -56,7 +56,7 @@ def test_the_fit_finds_the_model_that_people_were_made_from():
             "age_days": [729 - mine[0] for mine in visits],
         }
     )
-    model = fitted(table)
+    model = fitted_bg_nbd(table)
     assert model.r / model.alpha == pytest.approx(R / ALPHA, rel=0.15)  # visits on one day count once, so a little low
     assert model.a / (model.a + model.b) == pytest.approx(A / (A + B), rel=0.15)
 
@@ -88,7 +88,7 @@ def test_who_came_once_is_said_to_be_there_and_nobody_overflows(build, crowd):
 def test_the_expression_is_the_closed_form_of_the_fitted_model(build, crowd):
     log = as_log(build, crowd[0][:300])
     of = parts(log, ("p_alive", "active_days", "span_days", "age_days"))
-    m = fitted(pd.DataFrame(of))
+    m = fitted_bg_nbd(pd.DataFrame(of))
     x, last, age = of["active_days"] - 1, of["span_days"], of["age_days"]
     dead = m.a / (m.b + np.maximum(x, 1) - 1) * ((m.alpha + age) / (m.alpha + last)) ** (m.r + x)
     assert_allclose(of["p_alive"], np.where(x > 0, 1 / (1 + dead), 1), rtol=1e-9)

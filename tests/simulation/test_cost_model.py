@@ -12,8 +12,8 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import SettingsError
 from r2u_rec.evaluate.cost import Cost
 from r2u_rec.simulation import calibration
-from r2u_rec.simulation.calibration import calibrated, calibrated_training, line
-from r2u_rec.simulation.cost_model import Batch, Drift, OperatorCost, choose
+from r2u_rec.simulation.calibration import calibrated_cost, calibrated_training, line
+from r2u_rec.simulation.cost_model import Batch, ErasedShare, OperatorCost, choose
 from r2u_rec.simulation.policies import Policy
 
 AGAIN = OperatorCost(0, 0, 0.01, exact=True)  # 10 s for 1,000 records
@@ -28,7 +28,7 @@ def batch(n_users=1, n_records=5, touched=None):
 
 
 def chosen(costs, batch, drift=None, added=0.0):
-    plan = choose({"retrain": AGAIN} | costs, batch, drift or Drift(), added)
+    plan = choose({"retrain": AGAIN} | costs, batch, drift or ErasedShare(), added)
     return plan.operator, plan.seconds, plan.why
 
 
@@ -68,11 +68,11 @@ def test_an_edit_that_is_dearer_than_training_is_not_made():
 
 
 def test_the_drift_budget_is_spent_to_the_last_and_not_overdrawn():
-    assert chosen({"edit": EDIT}, batch(), Drift(0.03, 0.05), 0.02)[0] == "edit"
-    operator, _, why = chosen({"edit": EDIT}, batch(), Drift(0.03, 0.05), 0.021)
+    assert chosen({"edit": EDIT}, batch(), ErasedShare(0.03, 0.05), 0.02)[0] == "edit"
+    operator, _, why = chosen({"edit": EDIT}, batch(), ErasedShare(0.03, 0.05), 0.021)
     assert operator == "retrain"
     assert why == "the drift budget of 5.00% would be overdrawn: 3.00% is spent, 2.10% would be added"
-    assert chosen({"edit": EDIT}, batch(), Drift(0.9, None), 0.9)[0] == "edit"
+    assert chosen({"edit": EDIT}, batch(), ErasedShare(0.9, None), 0.9)[0] == "edit"
 
 
 def test_without_another_operator_the_model_is_trained_again():
@@ -87,7 +87,7 @@ def test_a_cost_that_is_no_number_of_seconds_is_refused(value):
 
 def test_a_missing_cost_is_named():
     with pytest.raises(SettingsError, match="the cost of 'retrain' is not given: there are costs of edit; add it, or measure it"):
-        choose({"edit": EDIT}, batch(), Drift(), 0.0)
+        choose({"edit": EDIT}, batch(), ErasedShare(), 0.0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def clock(monkeypatch):
 
     def measured(action):
         outcome = action()
-        return outcome, Cost(taken["seconds"](), 0.0, 0, None, "run")
+        return outcome, Cost(taken["seconds"](), 0.0, 0, None)
 
     monkeypatch.setattr(calibration, "measured", measured)
     return taken
@@ -150,18 +150,18 @@ def test_calibration_finds_what_an_operator_takes_and_leaves_the_model_alone(clo
     log, method = small_log(), Edits()
     fitted = at_start(requests_to_leave(), log)
     clock["seconds"] = lambda: 2.0 + 0.1 * len(method.forgets[-1])
-    cost = calibrated(method, None, fitted, seed=0, n_users=(1, 4))
+    cost = calibrated_cost(method, None, fitted, seed=0, n_users=(1, 4))
     assert numbers(cost) == pytest.approx((2.0, 0.0, 0.1, False))
     assert [len(ids) for ids in method.forgets] == [5, 5, 5, 20, 20, 20]
     assert len(fitted.records) == len(log)
-    by_user = calibrated(Exact(method.fits, method.forgets), None, fitted, seed=0, n_users=(1, 4), by="user")
+    by_user = calibrated_cost(Exact(method.fits, method.forgets), None, fitted, seed=0, n_users=(1, 4), by="user")
     assert numbers(by_user) == pytest.approx((2.0, 0.5, 0.0, True))
 
 
 def test_calibration_of_shards_counts_the_records_trained_on_again(clock):
     method = Shards()
     clock["seconds"] = lambda: 1.0 + 0.02 * 150 * min(1.0, 0.1 * len(method.forgets[-1]) / 5)
-    cost = calibrated(method, None, at_start(requests_to_leave(), small_log()), seed=0, n_users=(1, 4), by="user")
+    cost = calibrated_cost(method, None, at_start(requests_to_leave(), small_log()), seed=0, n_users=(1, 4), by="user")
     assert numbers(cost) == pytest.approx((1.0, 0.0, 0.02, True))
 
 
@@ -185,7 +185,7 @@ def test_training_is_calibrated_on_two_shares_of_the_users(clock):
 )
 def test_calibration_refuses_what_cannot_be_measured(settings, message):
     with pytest.raises(SettingsError, match=message):
-        calibrated(Edits(), None, at_start(requests_to_leave(), small_log()), seed=0, **settings)
+        calibrated_cost(Edits(), None, at_start(requests_to_leave(), small_log()), seed=0, **settings)
 
 
 @pytest.mark.parametrize(

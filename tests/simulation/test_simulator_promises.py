@@ -14,7 +14,7 @@ from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.recsys.closed_form.ease import Ease
 from r2u_rec.recsys.tasks.ranking import RankingTask, matrix_factorization
 from r2u_rec.simulation.cost_model import OperatorCost
-from r2u_rec.simulation.outcome import MEASURED, joined
+from r2u_rec.simulation.outcome import MEASURED, joined_outcomes
 from r2u_rec.simulation.policies import DAY, READY, Policy
 from r2u_rec.simulation.requests import Request
 from r2u_rec.simulation.simulator import simulate
@@ -117,12 +117,12 @@ def test_the_same_seed_gives_the_same_tables_but_for_what_is_measured_and_anothe
 
 
 def test_tables_of_several_simulations_are_joined_and_keep_their_types():
-    both = joined([trained_outcome(3), run(requests_to_leave((100, 1)), Policy("never", "none"), small_log())])
+    both = joined_outcomes([trained_outcome(3), run(requests_to_leave((100, 1)), Policy("never", "none"), small_log())])
     assert both.requests["policy"].unique().tolist() == ["mixed", "never"]
     assert both.requests["finished"].dtype == "Int64"
     assert both.requests["finished"].isna().sum() == 2
     with pytest.raises(ValueError, match="there are 0 outcomes to join"):
-        joined([])
+        joined_outcomes([])
 
 
 def refused(message, error=SettingsError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from unlearn_toys import DIM, N_ROWS, Locked, Regress, Solver, measurements, solved
+from unlearn_toys import DIM, N_ROWS, Regress, Solver, measurements, solved
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
+from r2u_rec.testing import LockedRecords
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.curvature.blocks import gather_blocks, sum_of_blocks
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
@@ -125,10 +126,10 @@ def test_a_rule_sets_the_length_once_on_undone_trials_and_it_is_stored_beside_th
 
 def test_retained_data_is_never_read_by_a_request():
     method, before = fitted()
-    after = method.forget(TASK, Fitted(before.model, Locked(RECORDS), before.memory), FORGET, seed=1)
+    after = method.forget(TASK, Fitted(before.model, LockedRecords(RECORDS), before.memory), FORGET, seed=1)
     torch.testing.assert_close(after.model.rows.detach(), solved(RECORDS.drop(FORGET), TASK.reg), atol=1e-8, rtol=0)
     with pytest.raises(AssertionError, match="retained data was read: rows"):
-        PostHoc(Solver(), BlockNewton()).fit(TASK, Locked(RECORDS), seed=0)  # the lock does lock
+        PostHoc(Solver(), BlockNewton()).fit(TASK, LockedRecords(RECORDS), seed=0)  # the lock does lock
 
 
 def test_a_block_that_rounding_left_indefinite_is_clipped_to_its_damping():

@@ -6,10 +6,11 @@ import copy
 
 import pytest
 import torch
-from unlearn_toys import Locked, Regress, Solver, measurements
+from unlearn_toys import Regress, Solver, measurements
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError, UnknownRecordError
+from r2u_rec.testing import LockedRecords
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
@@ -134,7 +135,7 @@ def test_the_old_model_stays_and_what_remains_is_never_read():
     method = PostHoc(Solver(), GradientAscent(steps=5, lr=0.1))
     before = method.fit(TASK, RECORDS, seed=0)
     untouched = copy.deepcopy(before.model.state_dict())
-    after = method.forget(TASK, Fitted(before.model, Locked(RECORDS), before.memory), FORGET.ids, seed=0)
+    after = method.forget(TASK, Fitted(before.model, LockedRecords(RECORDS), before.memory), FORGET.ids, seed=0)
     assert all(torch.equal(value, untouched[name]) for name, value in before.model.state_dict().items())
     torch.testing.assert_close(after.model.rows, climbed(trained(), 5, 0.1).rows, atol=1e-12, rtol=0)
     assert after.model.attached_to.tolist() == after.records.ids.tolist() == RECORDS.drop(FORGET.ids).ids.tolist()

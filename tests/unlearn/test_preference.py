@@ -10,10 +10,11 @@ import weakref
 import pytest
 import torch
 from torch.nn.functional import logsigmoid
-from unlearn_toys import Locked, Regress, Solver, measurements
+from unlearn_toys import Regress, Solver, measurements
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import CapabilityError, DivergenceError, SettingsError
+from r2u_rec.testing import LockedRecords
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.preference import NegativePreference, preference_loss
@@ -120,7 +121,7 @@ def test_the_old_model_stays_what_remains_is_never_read_and_no_reference_is_kept
     method = PostHoc(Solver(), NegativePreference(steps=5, lr=0.1, beta=1.0))
     before = method.fit(Watched(), RECORDS, seed=0)
     untouched = copy.deepcopy(before.model.state_dict())
-    after = method.forget(Watched(), Fitted(before.model, Locked(RECORDS), before.memory), FORGET.ids, seed=0)
+    after = method.forget(Watched(), Fitted(before.model, LockedRecords(RECORDS), before.memory), FORGET.ids, seed=0)
     assert all(torch.equal(value, untouched[name]) for name, value in before.model.state_dict().items())
     torch.testing.assert_close(after.model.rows, naive(5, 0.1, 1.0).rows, atol=1e-12, rtol=0)
     assert after.memory is None

@@ -14,8 +14,9 @@ from unlearn_toys import Measurements, Regress, Solver, Table, measurements
 from r2u_rec.core.trainer import GradientTrainer, SupportsWarmStart
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import CapabilityError, SettingsError, UnknownRecordError
+from r2u_rec.simulation.cost_model import TouchesShards
 from r2u_rec.unlearn.partition import ByRecord
-from r2u_rec.unlearn.sharded import Sharded, TouchesShards
+from r2u_rec.unlearn.sharded import Sharded
 from r2u_rec.unlearn.slices import slice_epochs
 
 RECORDS = measurements(90)
@@ -232,7 +233,7 @@ def test_a_trainer_that_cannot_go_on_serves_shards_of_one_slice():
         assert torch.equal(model.rows, Solver().train(task, part, seed=0).rows)
     assert 0 < method.touched_share(fitted, [41]) < 0.5
     assert everything(method.forget(task, fitted, [41], seed=0)) == everything(method.fit(task, RECORDS.drop([41]), seed=0))
-    with pytest.raises(CapabilityError, match="slices=2 needs a trainer that can go on from a model, Solver cannot: set slices=1"):
+    with pytest.raises(CapabilityError, match="slices=2 needs a trainer that can continue from a model, Solver cannot: set slices=1"):
         Sharded(Solver(), ByRecord(), mean_of, slices=2)
 
 

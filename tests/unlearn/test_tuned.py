@@ -161,7 +161,7 @@ def test_fine_tuning_attaches_before_it_trains_and_reads_no_forgotten_record():
 
 
 def test_a_trainer_that_cannot_go_on_is_refused():
-    with pytest.raises(CapabilityError, match="fine-tuning needs a trainer that can go on from a model, Solver has no train_on_"):
+    with pytest.raises(CapabilityError, match="fine-tuning needs a trainer that can continue from a model, Solver has no train_on_"):
         FineTune(Solver())
 
 

@@ -14,7 +14,7 @@ from unlearn_toys import N_ROWS, Regress, Solver, measurements
 
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import DivergenceError, SettingsError
-from r2u_rec.unlearn.layers.student import LowRank, Student, weights_of
+from r2u_rec.unlearn.layers.student import LowRank, Student, matching_matrix_names
 from r2u_rec.unlearn.layers.student_layers import LayersMemory, UnlearningLayers, bernoulli_kl, log_odds
 from r2u_rec.unlearn.tuned import Tuned
 
@@ -122,7 +122,7 @@ def test_the_factors_follow_the_gradient_of_their_product(sparse):
 
 def test_a_layer_knows_which_features_it_met():
     model = fitted().model
-    student = Student(model, weights_of(model, None), 3, 0.1, np.random.default_rng(0))
+    student = Student(model, matching_matrix_names(model, None), 3, 0.1, np.random.default_rng(0))
     inputs = []
     model.head.register_forward_pre_hook(lambda module, args: inputs.append(args[0].detach().double()))
     symbols = torch.from_numpy(RECORDS.symbols)

@@ -1,4 +1,4 @@
-"""A regression on the rows of a table, whose retrained answer is one linear solve a row; and records that may not be read."""
+"""A regression on the rows of a table, whose retrained answer is one linear solve a row."""
 
 from __future__ import annotations
 
@@ -40,30 +40,6 @@ def measurements(n: int = 60, seed: int = 0) -> Measurements:
     return Measurements(
         np.arange(n, dtype=np.int64) * 2 + 1, rng.integers(0, N_ROWS, (n, 2)), rng.normal(size=(n, 2, DIM)), rng.normal(size=(n, 2))
     )
-
-
-class Locked:
-    """Records of which nothing but ids and the division into forgotten and remaining is to be had."""
-
-    def __init__(self, records: Any) -> None:
-        object.__setattr__(self, "_records", records)
-
-    @property
-    def ids(self) -> Any:
-        return self._records.ids
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def keep(self, ids: Any) -> Any:
-        """The records to forget, and they alone, are open."""
-        return self._records.keep(ids)
-
-    def drop(self, ids: Any) -> Locked:
-        return Locked(self._records.drop(ids))
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"retained data was read: {name}")
 
 
 class Table(nn.Module):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from r2u_rec.data import describe
+from r2u_rec.data import describe_dataset
 from r2u_rec.data.catalogue.cards import Card, Source
 from r2u_rec.errors import DataError, DownloadError, SettingsError
 from r2u_rec.vision import from_arrays, load_images
@@ -36,7 +36,7 @@ def made(monkeypatch, tmp_path):
 
     def make(name: str, read: dict, counts: dict) -> None:
         card = Card(name, "", "", "", "", "", counts, kind="images", sources=(Source("folder", (), read, (".",)),))
-        monkeypatch.setattr("r2u_rec.vision.load.describe", lambda _: card)
+        monkeypatch.setattr("r2u_rec.vision.load.describe_dataset", lambda _: card)
         monkeypatch.setattr("r2u_rec.data.catalogue.names.card", lambda _: card)
         monkeypatch.setenv("R2U_DATA", str(tmp_path))
 
@@ -195,7 +195,7 @@ def test_pneumoniamnist_is_read_as_its_card_counts(real_data):
     if not (real_data / "images" / "pneumoniamnist.npz").is_file():
         pytest.skip("R2U_DATA holds no images/pneumoniamnist.npz")
     parts = load_images("pneumoniamnist")
-    assert len(parts.train) == describe("pneumoniamnist").counts["train"]
+    assert len(parts.train) == describe_dataset("pneumoniamnist").counts["train"]
     assert parts.train.pixels.shape[1:] == (1, 28, 28)
 
 

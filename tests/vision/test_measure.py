@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.vision import accuracy, cnn, kl, mislabelled, probabilities
-from r2u_rec.vision.measure import evaluating
+from r2u_rec.vision import accuracy, cnn, label_kl, mislabelled, probabilities
+from r2u_rec.vision.measure import in_eval_mode
 
 
 class Says(nn.Module):
@@ -40,17 +40,17 @@ def test_the_divergence_is_the_textbook_sum_and_nought_between_equals(test):
     a, b = Says(0.0, 1.0, 0.0, 0.5), Says(2.0, 0.0, 0.3, 0.0)
     p, q = (np.exp(m.logits.detach().double().numpy()) for m in (a, b))
     p, q = p / p.sum(), q / q.sum()
-    assert kl(a, b, test, batch=50) == pytest.approx((p * np.log(p / q)).sum())
-    assert kl(b, a, test) != pytest.approx(kl(a, b, test))
-    assert kl(a, a, test) == 0
+    assert label_kl(a, b, test, batch=50) == pytest.approx((p * np.log(p / q)).sum())
+    assert label_kl(b, a, test) != pytest.approx(label_kl(a, b, test))
+    assert label_kl(a, a, test) == 0
 
 
 def test_measuring_leaves_every_mode_and_statistic_as_it_was(test):
     model = cnn(batch_norm=True)(test, 0).train()
     model.features[1].eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    accuracy(model, test), probabilities(model, test), kl(model, model, test)
-    with evaluating(model):
+    accuracy(model, test), probabilities(model, test), label_kl(model, model, test)
+    with in_eval_mode(model):
         assert not model.features[5].training
         assert not torch.is_grad_enabled()
     with pytest.raises(RuntimeError):
@@ -65,7 +65,7 @@ def test_nothing_is_measured_on_no_images(test):
     with pytest.raises(DataError, match="the accuracy on 0 images is not defined"):
         accuracy(Says(0.0), none)
     with pytest.raises(DataError, match="the divergence on 0 images is not defined"):
-        kl(Says(0.0), Says(0.0), none)
+        label_kl(Says(0.0), Says(0.0), none)
     assert probabilities(Says(0.0), none).shape == (0, 4)
     with pytest.raises(SettingsError, match="batch must be >= 1, got 0"):
         accuracy(Says(0.0), test, batch=0)

@@ -17,6 +17,7 @@ from r2u_rec.core.strategies import phased, reweighted, standard
 from r2u_rec.core.trainer import GradientTrainer
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.errors import CapabilityError, SettingsError
+from r2u_rec.testing import TaskCase, task_checks
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
@@ -183,3 +184,8 @@ def test_a_model_that_gives_no_logits_is_refused(train):
         task = ImageTask(lambda images, seed, wrong=wrong: wrong)
         with pytest.raises(CapabilityError, match=r"the model must return \(5, n_classes\) logits, got \("):
             task.losses(task.model(train, seed=0), task.batch(train, train.ids[:5], rng=RNG))
+
+
+@pytest.mark.parametrize("check", task_checks(TaskCase(ImageTask(cnn()), None)), ids=str)
+def test_the_task_keeps_the_promise(check, train):
+    check(TaskCase(ImageTask(cnn()), train.keep(train.ids[:12])))

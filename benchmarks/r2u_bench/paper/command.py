@@ -69,7 +69,7 @@ def _run(given: Namespace, preset: Preset, out: Path) -> int:
     from r2u_bench.paper.bench import run_bench
     from r2u_bench.paper.catalogue import experiments
     from r2u_rec.report.provenance import machine_kind
-    from r2u_rec.trials.store import described
+    from r2u_rec.trials.store import spec_in_words
 
     jobs = max(1, int(machine_kind()["cores"]) // max(given.threads, 1)) if given.jobs is None else given.jobs
     ended = run_bench(
@@ -86,7 +86,7 @@ def _run(given: Namespace, preset: Preset, out: Path) -> int:
         print(f"{one.name}: {one.headline}\n     {one.page.resolve()}")
     failures = {failure.key: failure for one in ended for failure in one.failures}
     for failure in list(failures.values())[:SHOWN_FAILURES]:
-        print(f"r2u: {described(failure.spec)} failed: {failure.error}\n     {failure.remedy}", file=sys.stderr)
+        print(f"r2u: {spec_in_words(failure.spec)} failed: {failure.error}\n     {failure.remedy}", file=sys.stderr)
     if len(failures) > SHOWN_FAILURES:
         print(f"r2u: and {len(failures) - SHOWN_FAILURES} more trials failed: see the pages", file=sys.stderr)
     return 0 if all(one.well for one in ended) else 1

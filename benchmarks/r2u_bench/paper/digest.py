@@ -12,8 +12,11 @@ from typing import Any
 
 from r2u_bench.paper.pages import SETTINGS, figure_of, headline, p_value
 from r2u_bench.paper.record import read_records
+from r2u_rec.report.text_table import TextTable, markdown
 
 MARK = "<!-- made by python -m r2u_bench.paper.digest -->\n"
+
+HEADINGS = ("claim", "paper", "settings", "measured", "held against", "p", "outcome")
 
 
 def digest(records: Sequence[Mapping[str, Any]], pictures: Path) -> str:
@@ -54,8 +57,8 @@ def _section(record: Mapping[str, Any], pictures: Path) -> str:
     if verdict is None:
         return "\n".join(lines)
     if verdict["claims"]:
-        lines += ["| claim | paper | settings | measured | held against | p | outcome |", "| :-- | :-- | :-- | --: | --: | --: | :-- |"]
-        lines += [row for claim in verdict["claims"] for row in _rows(claim)]
+        rows = [row for claim in verdict["claims"] for row in _rows(claim)]
+        lines.append(markdown(TextTable(HEADINGS, rows, 3, text={"outcome"})))
         lines.append("")
     for each in verdict["excluded"]:
         lines.append(f"- not compared, it had lost the data before: {each['name']}, {each['figure']} {figure_of(each)}")
@@ -67,7 +70,7 @@ def _section(record: Mapping[str, Any], pictures: Path) -> str:
     return "\n".join([*lines, ""])
 
 
-def _rows(claim: Mapping[str, Any]) -> list[str]:
+def _rows(claim: Mapping[str, Any]) -> list[list[str]]:
     against = claim["against"]
     rows = []
     for i, finding in enumerate(claim["findings"]):
@@ -82,7 +85,7 @@ def _rows(claim: Mapping[str, Any]) -> list[str]:
             p,
             f"{finding['outcome']}: {finding['why']}" if finding["outcome"] == "not comparable" else finding["outcome"],
         ]
-        rows.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        rows.append([cell.replace("|", "/") for cell in cells])
     return rows
 
 

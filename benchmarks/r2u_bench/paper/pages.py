@@ -12,7 +12,7 @@ from r2u_bench.paper.verdict import LEVEL, OUTCOMES
 from r2u_rec.report.figures.canvas import THEME
 from r2u_rec.report.kit.pages import render, write_whole
 from r2u_rec.report.kit.parts import Cell, Heading, PageFigure, PageTable, Status, TableRow, VerdictBox
-from r2u_rec.trials.store import described
+from r2u_rec.trials.store import spec_in_words
 
 PICTURES = (".png", ".svg")
 INDEX = "index.html"
@@ -127,7 +127,7 @@ def _part(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             for each in record["missing"]
         ],
         "failures": [
-            f"{described(each['spec'])}: {each['error'].rstrip('.')}. To do: {each['remedy']}." for each in failures[:SHOWN_FAILURES]
+            f"{spec_in_words(each['spec'])}: {each['error'].rstrip('.')}. To do: {each['remedy']}." for each in failures[:SHOWN_FAILURES]
         ],
         "n_failures": len(failures),
         "command": record["command"],

@@ -14,7 +14,7 @@ from r2u_bench.rivals.trial import Spec
 from r2u_rec.optional import missing, remedy
 from r2u_rec.trials.progress import TrialProgress
 from r2u_rec.trials.runner import Failure, run_trials
-from r2u_rec.trials.store import Trial, described, distinct, read_trial
+from r2u_rec.trials.store import Trial, distinct, read_trial, spec_in_words
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,4 @@ def missing_extras(preset: Preset) -> dict[str, str]:
 
 
 def _failed(failure: Failure) -> str:
-    return f"{described(failure.spec)}: {failure.error}; {failure.remedy}"
+    return f"{spec_in_words(failure.spec)}: {failure.error}; {failure.remedy}"

@@ -1,39 +1,29 @@
-"""What a system is built for: one recommender in one study, and what every system may use of it."""
+"""What a system is built for: one recommender in one study, with the preset's settings and trained models kept on disk."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from r2u_bench.rivals.kept import CachedTrainer
-from r2u_bench.rivals.systems.registry import Recipe
+from r2u_bench.rivals.systems.registry import Recommender, recommender
+from r2u_rec.core.protocols import Task
 from r2u_rec.core.trainer import GradientTrainer, Trainer
 from r2u_rec.core.training import Training
-from r2u_rec.errors import CapabilityError, EvidenceError
-from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
+from r2u_rec.registered.arms.ready2unlearn import as_printed
+from r2u_rec.registry import ARMS, ModelSpec, NoSettings, Recipe
+from r2u_rec.study.context import FitContext, cohorts_of
+from r2u_rec.study.quality import Part
 from r2u_rec.study.study import Study
-from r2u_rec.unlearn.curvature.block_newton import Calibrate, Erase
 from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
 
 LONGEST = 3.0
-
-
-@dataclass(frozen=True)
-class FallbackLengthRule:
-    """A rule for the length, and length 1, the edit as it was published, where no length makes the canaries forgotten."""
-
-    rule: Calibrate
-
-    def __call__(self, task: Any, model: Any, records: Any, erase: Erase) -> float:
-        try:
-            return self.rule(task, model, records, erase)
-        except EvidenceError:
-            return 1.0
+PREPARED = ("ready2unlearn", "paper")
+"""Ways of the presets that are Ready2Unlearn, whose settings stand under `preparation`."""
 
 
 @dataclass(eq=False)
@@ -55,20 +45,18 @@ class BenchmarkContext:
     keeping: list[CachedTrainer] = field(default_factory=list)
 
     @property
-    def task(self) -> Any:
+    def task(self) -> Task[Any, Any]:
         return self.recipe.task
 
     @property
     def training(self) -> Training:
         """Settings of the loop; CapabilityError for a recommender that is not trained by it."""
-        if self.recipe.training is None:
-            raise CapabilityError(f"{self.name} is not trained by gradient steps: choose a system that does not need them")
-        return self.recipe.training
+        return self.fit().training
 
     @property
-    def part(self) -> str:
+    def part(self) -> Part:
         """The part of the split by which quality is measured: "test", or "validation" where settings are chosen."""
-        return str(self.settings.get("part") or "test")
+        return "validation" if self.settings.get("part") == "validation" else "test"
 
     @property
     def newton(self) -> dict[str, Any]:
@@ -76,71 +64,84 @@ class BenchmarkContext:
         return dict((self.settings["model"] or {}).get("newton") or {})
 
     @property
-    def n_asking(self) -> int:
-        """Users of the largest request."""
-        return self.study.largest_request
+    def item_tables(self) -> tuple[str, ...] | None:
+        """The tables that everyone is served from: those that the preset names for the Newton step, or the recommender itself.
+
+        None, all parameters, where neither does.
+        """
+        named = self.newton.get("tables")
+        return recommender(self.name).item_tables if named is None else tuple(named)
 
     def way(self, name: str) -> dict[str, Any]:
         """Returns the preset's settings of a way to train."""
         return dict((self.settings.get("ways") or {}).get(name) or {})
 
-    def gradient_trainer(self, strategy: Any = None) -> GradientTrainer:
-        """Returns the recommender's loop with the step of `strategy`, without a cache: for methods that go on from models."""
-        return (
-            GradientTrainer(self.training, progress=False) if strategy is None else GradientTrainer(self.training, strategy, progress=False)
-        )
-
-    def trainer(self, way: str = "standard", strategy: Any = None) -> Trainer:
-        """Returns how the recommender is trained, with the strategy of a way to train; models are kept on disk and shared.
-
-        Args:
-            way: names the strategy among the files.
-            strategy: records -> step; None is standard training.
-        """
-        plain: Trainer = self.recipe.trainer if self.recipe.trainer is not None else self.gradient_trainer(strategy)
-        if self.recipe.around is not None:
-            plain = self.recipe.around(plain)
-        recipe = json.dumps([self.name, self.settings.get("model"), way, self.way(way), repr(self.recipe.training)], sort_keys=True)
-        kept = CachedTrainer(plain, self.folder, recipe)
-        self.keeping.append(kept)
-        return kept
-
-    def rule(self) -> FallbackLengthRule:
-        """Returns the rule by which every edit finds its length: canaries against one shadow model, no retrained model seen.
-
-        No canary asks later, and nobody by whom an outcome is judged is one. An edit that forgets at no length keeps its own.
-        """
-        study = self.study
-        canaries = CanaryRule(
-            study.calibration_log,
-            study.candidates,
-            n_canaries=self.n_asking,
+    def fit(self, way: str = "standard") -> FitContext:
+        """Returns what the library's arms and methods are built for: the recommender trained by a way, models kept on disk and shared."""
+        arm = ARMS.get("ready2unlearn" if way in PREPARED else way)
+        return FitContext(
+            spec_of(recommender(self.name), self.item_tables),
+            NoSettings(),
+            self.recipe,
+            self.study.seed,
+            arm,
+            arm_settings(way, self.way(way)),
+            **cohorts_of(self.study),
+            n_canaries=self.study.largest_request,
             n_halves=self.n_halves,
-            longest=LONGEST,
-            seed=study.seed,
-            evidence=(self.settings["model"] or {}).get("evidence", "fold-in"),
+            fallback_length=1.0,
+            progress=False,
+            wrap=partial(self._kept, way),
         )
-        return FallbackLengthRule(ShadowRule(canaries, self.trainer()))
 
-    def scaled(self, unlearner: Any, length: Any = "canaries") -> Any:
+    def gradient_trainer(self) -> GradientTrainer:
+        """Returns the recommender's loop, without a cache: for methods that go on from models."""
+        return self.fit().gradient_trainer()
+
+    def trainer(self, way: str = "standard") -> Trainer:
+        """Returns how the recommender is trained by a way; models are kept on disk and shared."""
+        return self.fit(way).trainer()
+
+    def length(self, given: float | str = "canaries") -> Any:
+        """Returns the number given, or the rule by which every edit finds its length: canaries against one shadow model.
+
+        No retrained model is seen, no canary asks later, and nobody by whom an outcome is judged is one. An edit that forgets at no
+        length keeps its own.
+        """
+        evidence = (self.settings["model"] or {}).get("evidence", "fold-in").replace("-", "_").replace(" ", "_")
+        return self.fit().length("shadow" if given == "canaries" else float(given), evidence=evidence, longest=LONGEST)
+
+    def scaled(self, unlearner: Any, length: float | str = "canaries") -> Scaled:
         """Returns the edit, carried as far as canaries say, or as a number says."""
-        return Scaled(unlearner, self.rule() if length == "canaries" else float(length))
+        return Scaled(unlearner, self.length(length))
 
-    def scaled_tuner(self, tuner: Any, length: Any = "canaries") -> Any:
+    def scaled_tuner(self, tuner: Any, length: float | str = "canaries") -> ScaledTuner:
         """Returns the edit that reads what remains, carried as far as canaries say, or as a number says."""
-        return ScaledTuner(tuner, self.rule() if length == "canaries" else float(length))
-
-    def revocable_ids(self, records: Any) -> Any:
-        """Returns the ids of what revocable users have in `records`."""
-        return records.ids_of_users(self.study.revocable)
-
-    def simulated_request(self, records: Any, share: float) -> Any:
-        """Returns rng -> ids: a request of a share of the revocable users who are in `records`."""
-        present = self.study.revocable[records.user_counts[self.study.revocable] > 0]
-        n = max(1, round(share * len(present)))
-        return lambda rng: records.ids_of_users(np.asarray(rng.choice(present, size=n, replace=False)))
+        return ScaledTuner(tuner, self.length(length))
 
     @property
     def spared_seconds(self) -> float:
         """Processor seconds of trainings that were read from files."""
         return sum(kept.spared_seconds for kept in self.keeping)
+
+    def _kept(self, way: str, trainer: Trainer, arm: str) -> CachedTrainer:
+        way = way if arm != "standard" else arm  # the shadow model of a prepared one is a standard one
+        recipe = json.dumps([self.name, self.settings.get("model"), way, self.way(way), repr(self.recipe.training)], sort_keys=True)
+        kept = CachedTrainer(trainer, self.folder, recipe)
+        self.keeping.append(kept)
+        return kept
+
+
+def spec_of(made: Recommender, item_tables: tuple[str, ...] | None) -> ModelSpec:
+    """Returns a recommender of the benchmark as the library describes models."""
+    return ModelSpec(
+        made.name, made.title, made.title, made.source, NoSettings, made.offers, lambda settings, training: made.recipe({}), None,
+        item_tables=item_tables,
+    )  # fmt: skip
+
+
+def arm_settings(way: str, s: Mapping[str, Any]) -> Any:
+    """Returns the settings of the library's arm for a way of the presets; with `request_share` Ready2Unlearn simulates requests."""
+    if way in PREPARED:
+        return as_printed(**s.get("preparation", {}), last_share=s.get("epochs_share", 0.25), request_share=s.get("request_share"))
+    return ARMS.get(way).settings(**s)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from r2u_bench.rivals.systems.notes import NOTES
 from r2u_bench.rivals.systems.registry import FAMILIES, OFFERS, recommenders, systems
+from r2u_rec.report.text_table import TextTable, markdown
 
 
 def as_markdown() -> str:
@@ -21,12 +22,12 @@ def as_markdown() -> str:
         "Made from the registry by `python -m r2u_bench.rivals.documentation docs/systems.md`; do not edit. `r2u bench rivals --list`",
         "prints the same with whatever other packages bring. Figures stand in [rivals.md](rivals.md).",
         "",
-        "| recommender | on the command line | source | offers |",
-        "|---|---|---|---|",
     ]
+    cells = []
     for model in models.values():
         extra = f"; extra `{model.extra}`" if model.extra else ""
-        lines.append(f"| {model.title} | `{model.name}` | {model.source}{extra} | {', '.join(sorted(model.offers))} |")
+        cells.append([model.title, f"`{model.name}`", f"{model.source}{extra}", ", ".join(sorted(model.offers))])
+    lines.append(markdown(TextTable(("recommender", "on the command line", "source", "offers"), cells, n_names=4)))
     lines += ["", "What each word of the last column means: " + "; ".join(f"*{name}*: it {text}" for name, text in OFFERS.items()) + "."]
     for family, title in FAMILIES.items():
         mine = [system for system in rows.values() if system.family == family]

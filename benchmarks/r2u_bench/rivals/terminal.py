@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import IO
 
-from rich.console import Console
-from rich.table import Table
-
 from r2u_bench.rivals.bench import BenchmarkResult
 from r2u_bench.rivals.summary import Line
 from r2u_bench.rivals.tables import amount, figures, label
 from r2u_rec.report.evidence import spread
+from r2u_rec.report.text_table import TextTable, print_text_table
 
 HEADINGS = ("recommender", "system", "kept", "imprint AUC", "adaptive AUC", "CPU s", "/ retraining", "memory, MB", "reads", "exact")
 WORDS = frozenset({"recommender", "system", "reads", "exact"})
@@ -26,7 +24,7 @@ def cells(line: Line) -> tuple[str, ...]:
     """Returns the text of a line below `HEADINGS`."""
     return (
         line.model,
-        label(line),
+        f"{label(line)} (reference)" if line.family == "reference" else label(line),
         figures(line.utility, 3),
         figures(line.auc, 3),
         figures(line.adaptive_auc, 3),
@@ -39,29 +37,9 @@ def cells(line: Line) -> tuple[str, ...]:
 
 
 def print_lines(found: BenchmarkResult, file: IO[str] | None = None) -> None:
-    """Prints one line a recommender and system: drawn by rich in a terminal, aligned plain text elsewhere."""
-    console = Console(file=file)
+    """Prints one line a recommender and system, as `print_text_table` does; references are labelled as such."""
     if not found.lines:
-        print("nothing has finished", file=console.file)
+        print("nothing has finished", file=file)
         return
-    rows = [cells(line) for line in found.lines]
-    if not console.is_terminal:
-        print(_aligned([HEADINGS, *rows]) + f"\n\n{CAPTION}", file=console.file)
-        return
-    drawn = Table(caption=CAPTION, caption_justify="left")
-    for heading in HEADINGS:
-        drawn.add_column(heading, justify="left" if heading in WORDS else "right", overflow="fold")
-    for line, row in zip(found.lines, rows, strict=True):
-        drawn.add_row(*row, style="dim" if line.family == "reference" else None)
-    console.print(drawn, markup=False)
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    texts = [
-        "  ".join(
-            cell.ljust(w) if heading in WORDS else cell.rjust(w) for heading, cell, w in zip(HEADINGS, row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([texts[0], "  ".join("-" * w for w in widths), *texts[1:]])
+    faint = [i for i, line in enumerate(found.lines) if line.family == "reference"]
+    print_text_table(TextTable(HEADINGS, [cells(line) for line in found.lines], 2, WORDS, faint, CAPTION), file)

@@ -16,13 +16,11 @@ from r2u_bench.rivals.systems.registry import ConfiguredSystem, chosen, recommen
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import DivergenceError, EvidenceError
 from r2u_rec.evaluate.imprint import FoldIn
+from r2u_rec.study.judge import REFERENCE_SEEDS
 
 Spec = Mapping[str, Any]
 Row = dict[str, Any]
 T = TypeVar("T")
-
-REFERENCE_SEEDS = 1000
-"""Seeds of retrained models start this far above the seed of the study."""
 
 MEASURED = ("fa", "fi", "own_loss")
 

@@ -22,7 +22,7 @@ from r2u_rec.api.streams.play import run_simulation
 from r2u_rec.config.parse import settings_from_mapping
 from r2u_rec.config.settings import Settings
 from r2u_rec.report import write_benchmark
-from r2u_rec.report.simulation.advice import recommend
+from r2u_rec.report.simulation.advice import advise
 from r2u_rec.report.simulation.table import seed_rows
 
 HERE = Path(__file__).resolve().parent
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     if simulation is None or failures:
         sys.exit(1)
     rows = seed_rows(simulation)
-    advice = recommend(simulation)
+    advice = advise(simulation)
     path = write_benchmark(
         given.results,
         f"deletion_streams_{given.dataset}",

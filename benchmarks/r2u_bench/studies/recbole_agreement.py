@@ -31,7 +31,7 @@ from r2u_rec.core.training import Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.recsys.recbole.config import config_class
-from r2u_rec.recsys.recbole.library import contained, needed, quiet
+from r2u_rec.recsys.recbole.library import contained, quiet, recbole_module
 from r2u_rec.recsys.recbole.repairs import model_class
 from r2u_rec.recsys.recbole.task import recbole_task
 from r2u_rec.report import write_benchmark
@@ -61,14 +61,14 @@ def workshop(seed: int) -> Iterator[None]:
 def library_side(name: str, epochs: int, seed: int) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Returns the library's trainer after its training, its training and test loaders, and what the test part says."""
     settings = {"epochs": epochs, "seed": seed, "show_progress": False, "device": torch.device("cpu"), "metric_decimal_place": 6}
-    utils, data = needed("recbole.utils"), needed("recbole.data")
+    utils, data = recbole_module("recbole.utils"), recbole_module("recbole.data")
     config = config_class()(model=model_class(name), dataset="ml-100k", config_dict=settings)
     utils.init_seed(seed, True)
     dataset = data.create_dataset(config)
     train, _, test = data.data_preparation(config, dataset)
     utils.init_seed(seed, True)
     model = model_class(name)(config, train.dataset)
-    trainer = needed("recbole.trainer").Trainer(config, model)
+    trainer = recbole_module("recbole.trainer").Trainer(config, model)
     begun = time.process_time()
     trainer.fit(train, None, verbose=False, saved=False, show_progress=False)
     seconds = time.process_time() - begun

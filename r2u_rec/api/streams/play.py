@@ -25,7 +25,7 @@ from r2u_rec.simulation.policies import NONE, RETRAIN, Policy
 from r2u_rec.simulation.stream import Stream, write_stream
 from r2u_rec.trials.progress import TrialProgress
 from r2u_rec.trials.runner import Failure, run_trials
-from r2u_rec.trials.store import Trial, described, distinct, read_trial
+from r2u_rec.trials.store import Trial, distinct, read_trial, spec_in_words
 
 KIND = "r2u_rec.api.streams.trials:{}@1"
 PAGE_FILE = "simulation.html"
@@ -128,7 +128,7 @@ def _carried_out(specs: list[dict[str, Any]], out: Path, jobs: int) -> tuple[lis
                     stored[key] = outcome
                 else:
                     failed.append(outcome)
-    return [stored[key] for key in planned if key in stored], [f"{described(f.spec)} failed: {f.error}; {f.remedy}" for f in failed]
+    return [stored[key] for key in planned if key in stored], [f"{spec_in_words(f.spec)} failed: {f.error}; {f.remedy}" for f in failed]
 
 
 def _check(s: Settings, policies: Mapping[str, Policy]) -> None:

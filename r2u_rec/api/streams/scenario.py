@@ -15,6 +15,7 @@ from r2u_rec.config.settings import Settings
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.split import Parts
 from r2u_rec.errors import SettingsError
+from r2u_rec.evaluate.imprint import MIN_HISTORY
 from r2u_rec.revocability.governance.policies import sampled_by_score
 from r2u_rec.revocability.scorers.ranks import rank_shares
 from r2u_rec.revocability.scoring import revocable_users
@@ -24,9 +25,6 @@ from r2u_rec.simulation.population import draw_arrivals, draw_returns
 from r2u_rec.simulation.replay import read_requests
 from r2u_rec.simulation.requests import Request, ids_of
 from r2u_rec.simulation.stream import Stream
-
-MIN_HISTORY = 4
-"""Interactions without which an imprint cannot be measured."""
 
 
 @dataclass(frozen=True, eq=False)

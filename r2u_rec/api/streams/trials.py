@@ -22,7 +22,7 @@ from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.evaluate.cost import measured
 from r2u_rec.evaluate.snapshots import model_leak
 from r2u_rec.registry.tables import METHODS
-from r2u_rec.simulation.calibration import calibrated
+from r2u_rec.simulation.calibration import calibrated_cost
 from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.outcome import BatchEvent, CheckpointState
 from r2u_rec.simulation.policies import RETRAIN, Policy
@@ -66,7 +66,7 @@ def start(spec: Spec) -> list[dict[str, Any]]:
     costs = {RETRAIN: OperatorCost(0.0, 0.0, training.seconds / len(records), exact=True)}
     for operator in operators:
         if operator != RETRAIN:
-            costs[operator] = calibrated(methods[operator], task, fitted, seed=seed, by="user" if operator == "exact" else "record")
+            costs[operator] = calibrated_cost(methods[operator], task, fitted, seed=seed, by="user" if operator == "exact" else "record")
     folder = model_folder(spec, name)
     with written_whole(folder, verb="simulate", about={"model": s.model.name}, replaces=True) as part:
         put(fitted, part)

@@ -1,4 +1,4 @@
-"""Adaptive: weights that give way when the prepared model falls behind standard training on validation data."""
+"""Adaptive: a schedule that lowers the forward-looking weights when validation quality falls behind standard training."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from r2u_rec.errors import SettingsError
 class Adaptive:
     """Scales the forward-looking weights so that the validation value stays within a stated loss of standard training.
 
-    The reference may be left to the training itself: the highest value that was heard until then stands for standard training,
+    The reference may be left to the training itself: the highest value observed so far stands for standard training,
     which is what the epochs before preparation are. No second model has to be trained for it.
 
     Attributes:
-        reference: validation value of standard training (higher is better); None: the highest value heard so far.
+        reference: validation value of standard training (higher is better); None: the highest value observed so far.
         loss_share: what may be lost, as a share of the reference; .01 is the paper's "at most 1 %".
         shrink, grow: factors on a value below and above the floor; the scale never exceeds 1.
         scale: the present factor on lambda0, lambda1 and lambda2.
-        best: the highest value heard so far; None before the first.
+        best: the highest value observed so far; None before the first.
     """
 
     reference: float | None = None

@@ -25,7 +25,7 @@ class Planned:
     Attributes:
         steps: ascent steps planned.
         size: length of one of them (the unlearner's learning rate).
-        factor: how much farther to look; 1.5 worked best in prototypes.
+        factor: multiple of the planned distance; 1.5 worked best in prototypes.
     """
 
     steps: int
@@ -55,7 +55,7 @@ def shaped(gradient: Mapping[str, Tensor], geometry: Geometry, rng: np.random.Ge
 
     Args:
         rng: what random signs are drawn from. They stand where the sign of the gradient is not 0, so that the move is as long as
-            that of "sign" and leads nowhere: a control.
+            that of "sign" and its direction is random: a control.
 
     Raises:
         SettingsError: an unknown geometry, or random signs without a generator.

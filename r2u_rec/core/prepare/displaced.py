@@ -1,4 +1,4 @@
-"""displaced: a context in which a model's parameters may be moved, and come back bit for bit."""
+"""displaced: a context in which a model's parameters are moved, and restored bit for bit on the way out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from r2u_rec.core.rowwise import touched_rows
 
 
 class Displacement:
-    """Moves parameters by name and remembers what stood there; one copy of what is moved, of tables only the rows."""
+    """Moves parameters by name and keeps one copy of the values before the move; of tables only the moved rows."""
 
     def __init__(self, model: nn.Module) -> None:
         self._parameters = dict(model.named_parameters())
@@ -33,7 +33,7 @@ class Displacement:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Puts every moved value back, last move first."""
+        """Restores every moved value, last move first."""
         while self._saved:
             p, rows, values = self._saved.pop()
             if rows is None:
@@ -47,7 +47,7 @@ def displaced(model: nn.Module) -> Iterator[Displacement]:
     """Yields a `Displacement`; on every way out parameters and buffers are what they were, bit for bit.
 
     Gradients gathered inside stay: this is how first-order meta-gradients taken at the displaced point reach the
-    optimiser that steps from theta. Buffers that a forward pass changes (running statistics) come back too.
+    optimiser that steps from theta. Buffers that a forward pass changes (running statistics) are restored too.
     """
     buffers = [
         (module, name, buffer, buffer.clone())

@@ -33,15 +33,15 @@ class Preparation:
         lambda0: weight of the forget term -L_f at the displaced point; 1 in the paper.
         lambda1, lambda2, lambda3: weights of retain, recovery and current loss. Source: equation 1; 2, 0 or 3, and 4 in Section 4.
         share_weighted: multiply lambda0 by the request's share of all records.
-        bound, bound_level: what replaces the unbounded L_f (`core.bounds`); level in nats, for "chance" the task's own by default.
+        bound, bound_level: what replaces the unbounded L_f (`core.prepare.bounds`); level in nats, for "chance" the task's own by default.
         delta: count the forget loss at the displaced point relative to the one at theta: alpha = 0 then gives back training
             without a forget term.
         order: 1 for the paper's first-order meta-gradient, 2 for the exact one (dense gradients only).
         epochs: the last M epochs prepare, or a stage (start, stop), 0-based, stop excluded; None for all.
         every: only every k-th step of those epochs prepares.
         warmup: epochs over which lambda0, lambda1 and lambda2 grow in proportion from 0, counted from where preparation begins; it may
-            be a fraction. Adam's second moment has learnt from smaller gradients by then: at full weight the first
-            prepared steps are far longer than its learning rate, and throw out what was learnt.
+            be a fraction. Adam's second moment is estimated from smaller gradients by then: at full weight the first
+            prepared steps are far longer than the learning rate and undo the training so far.
         n_forget, n_retain, n_recovery: records drawn for x_f, x_r, x_rc; n_forget None takes the whole request.
         balanced: draw x half from revocable and half from stable records in prepared steps.
         normalised_weights: divide by lambda1 + lambda2 + lambda3, so that the outer step is as long as a standard one

@@ -30,8 +30,8 @@ from r2u_rec.ids import Ids
 class Ready2Unlearn:
     """The step of Algorithm 1 in prepared steps, and the standard step in all others.
 
-    It keeps nothing but the adaptive scale of its forward-looking weights, when one is given, and what that scale was
-    reached by; each instance begins with a copy of what it is given, so that one fit does not colour the next.
+    It keeps only the adaptive scale of its forward-looking weights, when a schedule is given, and the validation value that led to it.
+    Each instance copies the given schedule, so that one fit does not influence the next.
 
     Args:
         split: revocable, stable and recovery ids, restricted to the records trained on.
@@ -93,19 +93,19 @@ class Ready2Unlearn:
         return request, x_f, x_r, x_rc, x
 
     def observe(self, value: float) -> None:
-        """Hears a validation value (higher is better)."""
+        """Receives a validation value (higher is better)."""
         if self.adaptive is not None:
             self.adaptive.observe(value, self._prepared)
         self._prepared = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the adaptive scale, what it was reached by, and a mark of the settings it was reached with."""
+        """Returns the adaptive scale, the value that led to it, and a fingerprint of the settings."""
         a = self.adaptive
-        heard = {"scale": 1.0, "best": None} if a is None else {"scale": a.scale, "best": a.best}
-        return {"mark": self._mark(), "prepared": self._prepared, **heard}
+        observed = {"scale": 1.0, "best": None} if a is None else {"scale": a.scale, "best": a.best}
+        return {"mark": self._mark(), "prepared": self._prepared, **observed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes the scale up again; SettingsError when it was reached with another split or other settings."""
+        """Restores the scale; SettingsError when it belongs to another split or other settings."""
         if state["mark"] != self._mark():
             raise SettingsError(
                 "the checkpoint belongs to another split or preparation: delete it, or repeat the settings it was made with"

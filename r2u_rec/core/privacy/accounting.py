@@ -1,4 +1,4 @@
-"""How much privacy a run of `core.private` has spent; needs the extra "privacy"."""
+"""How much privacy a run of `core.privacy.private` has spent; needs the extra "privacy"."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ def clipped(forget: Ids, max_norm: float) -> Step:
     """Returns the step in which what revocable records add to the mean gradient is clipped to the norm `max_norm`, then added.
 
     The bound is on the whole part, over all parameters, as it stands in the mean over the batch; not on each record (that is
-    `core.private`). Both parts come from one forward pass, so batch statistics are those of a standard step. A batch
-    without revocable records is a standard step. The term "forget_norm" tells the norm before clipping.
+    `core.privacy.private`). Both parts come from one forward pass, so batch statistics are those of a standard step. A batch
+    without revocable records is a standard step. The term "forget_norm" is the norm before clipping.
 
     Args:
         forget: ids of the revocable records, ascending.
@@ -26,7 +26,7 @@ def clipped(forget: Ids, max_norm: float) -> Step:
     Raises:
         SettingsError: max_norm not above 0; in a step, a task that gives no loss for each record.
 
-    Source: Ready2Unlearn, Section 4.1.2, which clips the gradient of revocable data and tells neither the bound nor the part
+    Source: Ready2Unlearn, Section 4.1.2, which clips the gradient of revocable data and states neither the bound nor the part
         that is clipped; clipping by the norm is Mikolov (2012).
     """
     if not max_norm > 0:

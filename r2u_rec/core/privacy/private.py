@@ -35,7 +35,7 @@ def private(
     """Returns the DP-SGD step: gradients of single records, each clipped to `max_norm`, summed, noised, over the expected batch size.
 
     Gradients of single records come from torch.func (vmap over functional_call), and from opacus only the accountant, in
-    `core.accounting`: opacus' GradSampleModule takes a position table that the whole batch shares (that of GPT-2) for a batch
+    `core.privacy.accounting`: opacus' GradSampleModule takes a position table that the whole batch shares (that of GPT-2) for a batch
     of one, and leaves hooks on the model that is kept. Tied weights, and any layer that treats records apart, are served.
 
     `fit_` hands out shuffled passes, and the accountant's amplification by sampling holds for Poisson batches alone.
@@ -49,7 +49,7 @@ def private(
     Args:
         batch_size: the expected number of records in a step; give what `Training.batch_size` has.
         max_norm: bound of one record's gradient, over all parameters. Ready2Unlearn, Section 4.2.2, uses .1.
-        noise_multiplier: standard deviation of the noise over `max_norm`; 0 clips only and promises nothing. The paper tells none.
+        noise_multiplier: standard deviation of the noise over `max_norm`; 0 clips only and promises nothing. The paper states none.
         sampling: "poisson" or "shuffled".
         chunk: records whose gradients are in memory at a time.
         vectorised: False takes one backward pass a record, slower, for models or tasks that vmap refuses.

@@ -111,11 +111,6 @@ class Card:
         if self.kind not in CARD_KINDS:
             raise DataError(f"a card is of the kind {', '.join(CARD_KINDS)}, got {self.kind!r}")
 
-    @property
-    def has_split(self) -> bool:
-        """Whether the data set comes with its own training and test part."""
-        return "split" in self.columns
-
 
 def read_card(text: str, origin: str) -> Card:
     """Returns the card of a YAML text; DataError, naming `origin`, for a missing, unknown or misplaced field."""

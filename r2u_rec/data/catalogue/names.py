@@ -51,7 +51,7 @@ def list_datasets() -> list[Availability]:
     return out
 
 
-def describe(name: str) -> Card:
+def describe_dataset(name: str) -> Card:
     """Returns the card of a data set; SettingsError that suggests the nearest name when there is none."""
     return card(name)
 

@@ -18,7 +18,10 @@ _TIMEOUT_SECONDS = 60.0  # without a single byte
 
 
 def download(url: str, target: Path) -> None:
-    """Copies what `url` answers into `target`, with a progress bar on a terminal; DownloadError when it cannot be reached or breaks off."""
+    """Copies what `url` answers into `target`, with a progress bar on a terminal; DownloadError when it cannot be reached or breaks off.
+
+    Not pooch, which knows no file:// address and puts files in place one by one; `fetch_source` puts all in place once all are checked.
+    """
     console = Console(stderr=True)
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer, open(target, "wb") as file:

@@ -9,7 +9,7 @@ import duckdb
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.encode import encode
 from r2u_rec.data.reading.files import require_file
-from r2u_rec.data.reading.table import Table, connect, file_literal
+from r2u_rec.data.reading.table import SourceTable, connect, file_literal
 from r2u_rec.errors import DataError
 
 
@@ -28,7 +28,7 @@ def read_adjacency(path: str | Path) -> InteractionLog:
     pairs = f"SELECT string_split_regex(trim(line), '\\s+') AS keys FROM {lines}, max_line_size=16000000)"
     try:
         connection.execute(f'CREATE VIEW source AS SELECT keys[1] AS "user", unnest(keys[2:]) AS "item" FROM ({pairs})')
-        return encode(Table(connection, str(path), {"user": "VARCHAR", "item": "VARCHAR"}))
+        return encode(SourceTable(connection, str(path), {"user": "VARCHAR", "item": "VARCHAR"}))
     except (duckdb.Error, DataError) as error:
         if isinstance(error, DataError) and not isinstance(error.__cause__, duckdb.Error):
             raise  # a fault of the rows, in words already

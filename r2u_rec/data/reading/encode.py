@@ -14,13 +14,13 @@ from r2u_rec.data.reading.faults import check, refuse_spellings
 from r2u_rec.data.reading.refusal import LISTED, refuse_rows
 from r2u_rec.data.reading.repeats import Duplicates, check_duplicates, merge_repeats, repeats
 from r2u_rec.data.reading.spelling import spelled_integer
-from r2u_rec.data.reading.table import Table
+from r2u_rec.data.reading.table import SourceTable
 from r2u_rec.data.vocabulary import Vocabulary
 
 _BATCH = 500_000  # rows
 
 
-def encode(table: Table, *, time_unit: str = "auto", duplicates: Duplicates = "error") -> InteractionLog:
+def encode(table: SourceTable, *, time_unit: str = "auto", duplicates: Duplicates = "error") -> InteractionLog:
     """Returns the rows of `table` as a log: ids are row numbers from 0, codes follow the ascending order of keys.
 
     Args:
@@ -91,7 +91,7 @@ class _Coder:
         return self._codes
 
 
-def _refuse_mixed_spellings(table: Table, role: str, keys: pd.Index) -> None:
+def _refuse_mixed_spellings(table: SourceTable, role: str, keys: pd.Index) -> None:
     """DataError when two text keys are one number: "1" in one row and "01" or "1.0" in another."""
     numbers = pd.Series({key: number for key in keys if (number := spelled_integer(key)) is not None}, dtype=object)
     same = numbers[numbers.duplicated(keep=False)]
@@ -99,7 +99,7 @@ def _refuse_mixed_spellings(table: Table, role: str, keys: pd.Index) -> None:
         refuse_spellings(table, role, list(same.index[: 4 * LISTED]), len(same))
 
 
-def _refuse_repeats(table: Table, log: InteractionLog) -> None:
+def _refuse_repeats(table: SourceTable, log: InteractionLog) -> None:
     """DataError when a user has an item twice."""
     found = repeats(replace(log, time=None))  # in the order of rows
     if found is None:
@@ -116,6 +116,6 @@ def _refuse_repeats(table: Table, log: InteractionLog) -> None:
     refuse_rows(table, f"{len(rows)} rows repeat a pair of user and item", listed, len(rows), remedy)
 
 
-def _twice(log: InteractionLog, table: Table, row: int, first: int) -> str:
+def _twice(log: InteractionLog, table: SourceTable, row: int, first: int) -> str:
     user, item = log.user_keys.key(int(log.user[row])), log.item_keys.key(int(log.item[row]))
     return f"user {user!r} and item {item!r} again, first in {table.places([first])[0]}"

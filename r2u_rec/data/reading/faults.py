@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from r2u_rec.data.reading.refusal import LISTED, message, numbered, refuse_rows, value_text
-from r2u_rec.data.reading.table import Table
+from r2u_rec.data.reading.table import SourceTable
 from r2u_rec.data.reading.times import LATEST, TimeColumn, refuse_unclear, time_column
 from r2u_rec.errors import DataError
 
@@ -32,7 +32,7 @@ class Checked:
     time: TimeColumn | None
 
 
-def check(table: Table, time_unit: str = "auto") -> Checked:
+def check(table: SourceTable, time_unit: str = "auto") -> Checked:
     """Reads the source once; DataError for its faults.
 
     Faults: lines with the wrong number of fields or not UTF-8; a value that is missing, NaN, infinite or not a number;
@@ -49,7 +49,7 @@ def check(table: Table, time_unit: str = "auto") -> Checked:
     return Checked(n_rows, integer, time)
 
 
-def _quick_look(table: Table, time: TimeColumn | None) -> tuple[int, dict[str, bool], bool, bool]:
+def _quick_look(table: SourceTable, time: TimeColumn | None) -> tuple[int, dict[str, bool], bool, bool]:
     """Rows, whether all keys are integers, whether a few sums prove that there is no fault, and whether the times may be dates."""
     sums = ["count(*)"]
     for role in ("user", "item"):
@@ -75,7 +75,7 @@ def _quick_look(table: Table, time: TimeColumn | None) -> tuple[int, dict[str, b
     return int(n_rows), integer, clean, unclear
 
 
-def _refuse_faults(table: Table, time: TimeColumn | None) -> None:
+def _refuse_faults(table: SourceTable, time: TimeColumn | None) -> None:
     """DataError for the rows with a fault, if there are any."""
     findings = [_finding_of_key(role, table.types[role]) for role in ("user", "item")]
     if time is not None:
@@ -89,7 +89,7 @@ def _refuse_faults(table: Table, time: TimeColumn | None) -> None:
         _refuse(table, finding, n_rows, n_bad, rejects)
 
 
-def refuse_spellings(table: Table, role: str, keys: Sequence[str], n_keys: int) -> NoReturn:
+def refuse_spellings(table: SourceTable, role: str, keys: Sequence[str], n_keys: int) -> NoReturn:
     """Raises DataError for text keys that are the same number, as 1 and 01; `keys` are the first of `n_keys`."""
     listing = ", ".join("'" + key.replace("'", "''") + "'" for key in keys)
     found = numbered(table, f'CASE WHEN "{role}" IN ({listing}) THEN \'{role} \' || chr(39) || "{role}" || chr(39) END')
@@ -97,7 +97,7 @@ def refuse_spellings(table: Table, role: str, keys: Sequence[str], n_keys: int) 
     refuse_rows(table, what, found, n_keys, "write each key in one way")
 
 
-def _refuse(table: Table, finding: str, n_rows: int, n_bad: int, rejects: dict[int, str]) -> NoReturn:
+def _refuse(table: SourceTable, finding: str, n_rows: int, n_bad: int, rejects: dict[int, str]) -> NoReturn:
     rows = numbered(table, finding)
     places = table.places([row for row, _ in rows])
     found = [(f"{place}: {text}", int(place.split()[1])) for place, (_, text) in zip(places, rows, strict=True)]

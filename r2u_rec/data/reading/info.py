@@ -14,7 +14,7 @@ from r2u_rec.data.reading.columns import AUTO
 from r2u_rec.data.reading.files import TextFormat, is_parquet
 from r2u_rec.data.reading.refusal import LISTED, refuse_rows
 from r2u_rec.data.reading.spelling import spelled_integer
-from r2u_rec.data.reading.table import Table, open_frame, open_parquet
+from r2u_rec.data.reading.table import SourceTable, open_frame, open_parquet
 from r2u_rec.data.reading.text import open_text
 from r2u_rec.data.reading.times import ISO_DATE
 from r2u_rec.data.vocabulary import Vocabulary
@@ -61,7 +61,7 @@ def read_info(source: Any, role: str, keys: Vocabulary, *, column: str = "auto",
     return frame[frame.index >= 0].reindex(range(len(keys)))
 
 
-def _whole(key: pd.Series[Any], name: str, table: Table) -> pd.Series[Any]:
+def _whole(key: pd.Series[Any], name: str, table: SourceTable) -> pd.Series[Any]:
     """Keys that are typed as floats, as a column of integers is once it had a gap, become integers, as in a log."""
     if not pd.api.types.is_float_dtype(key.dtype) or key.isna().any():
         return key
@@ -72,7 +72,7 @@ def _whole(key: pd.Series[Any], name: str, table: Table) -> pd.Series[Any]:
     return key.astype(np.int64)
 
 
-def _refuse_other_spellings(table: Table, role: str, unknown: NDArray[Any], rows: NDArray[np.int64], keys: Vocabulary) -> None:
+def _refuse_other_spellings(table: SourceTable, role: str, unknown: NDArray[Any], rows: NDArray[np.int64], keys: Vocabulary) -> None:
     """DataError when a key that the log does not know is a number of the log in another spelling, as 1.0 is of 1."""
     spelled = {int(row): number for row, key in zip(rows, unknown, strict=True) if (number := spelled_integer(str(key))) is not None}
     if not spelled:
@@ -90,7 +90,7 @@ def _refuse_other_spellings(table: Table, role: str, unknown: NDArray[Any], rows
         refuse_rows(table, what, found, len(other), "write each key as it stands in the log")
 
 
-def _opened(source: Any, text: TextFormat | None) -> Table:
+def _opened(source: Any, text: TextFormat | None) -> SourceTable:
     if isinstance(source, pd.DataFrame):
         return open_frame(source, None, "the frame of side information")
     path = Path(source)

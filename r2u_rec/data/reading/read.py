@@ -17,7 +17,7 @@ from r2u_rec.data.reading.encode import encode
 from r2u_rec.data.reading.files import TextFormat, is_parquet
 from r2u_rec.data.reading.info import read_info
 from r2u_rec.data.reading.repeats import Duplicates, check_duplicates, merge_repeats, repeats
-from r2u_rec.data.reading.table import Table, open_frame, open_parquet
+from r2u_rec.data.reading.table import SourceTable, open_frame, open_parquet
 from r2u_rec.data.reading.text import open_text
 from r2u_rec.data.reading.times import TimeUnit
 from r2u_rec.data.split import Parts, given
@@ -92,7 +92,7 @@ def read_given(train: Any, test: Any, validation: Any = None, **options: Any) ->
     return given(log, validation=(rows >= ends[0]) & (rows < ends[1]), test=rows >= ends[1])
 
 
-def _opened(source: Any, columns: Columns, text: TextFormat) -> Table:
+def _opened(source: Any, columns: Columns, text: TextFormat) -> SourceTable:
     if isinstance(source, pd.DataFrame):
         return open_frame(source, columns)
     if not isinstance(source, str | Path):

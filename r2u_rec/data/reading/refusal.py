@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from r2u_rec.data.reading.table import Table
+from r2u_rec.data.reading.table import SourceTable
 from r2u_rec.errors import DataError
 
 LISTED = 5  # offending rows that a message names
 
 
-def refuse_rows(table: Table, what: str, rows: Sequence[tuple[int, str]], n_bad: int, remedy: str) -> NoReturn:
+def refuse_rows(table: SourceTable, what: str, rows: Sequence[tuple[int, str]], n_bad: int, remedy: str) -> NoReturn:
     """Raises DataError for (row number, finding) pairs in ascending order, of `n_bad` altogether."""
     places = table.places([row for row, _ in rows])
     raise DataError(message(table.label, what, n_bad, [f"{place}: {text}" for place, (_, text) in zip(places, rows, strict=True)], remedy))
@@ -23,7 +23,7 @@ def message(label: str, what: str, n_bad: int, first: Sequence[str], remedy: str
     return f"{label}: {what}, the first:\n  " + "\n  ".join(first) + more + f"\n{remedy[0].upper()}{remedy[1:]}."
 
 
-def numbered(table: Table, finding: str, n: int = LISTED) -> list[tuple[int, str]]:
+def numbered(table: SourceTable, finding: str, n: int = LISTED) -> list[tuple[int, str]]:
     """Returns (row number from 0, text) of the first `n` rows for which the SQL text `finding` is not null."""
     inner = f"SELECT row_number() OVER () - 1 AS row, {finding} AS finding FROM source"
     found = table.rows(f"SELECT * FROM ({inner}) WHERE finding IS NOT NULL ORDER BY row LIMIT {n}")

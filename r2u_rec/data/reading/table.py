@@ -21,7 +21,7 @@ from r2u_rec.errors import DataError
 
 
 @dataclass(frozen=True)
-class Table:
+class SourceTable:
     """Rows in a DuckDB view `source`.
 
     Attributes:
@@ -113,7 +113,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def open_parquet(path: Path, columns: Columns | None) -> Table:
+def open_parquet(path: Path, columns: Columns | None) -> SourceTable:
     """Opens Parquet with the types that its schema gives."""
     require_file(path)
     connection = connect()
@@ -124,7 +124,7 @@ def open_parquet(path: Path, columns: Columns | None) -> Table:
     return _typed(connection, str(path), columns)
 
 
-def open_frame(frame: pd.DataFrame, columns: Columns | None, label: str = "the frame") -> Table:
+def open_frame(frame: pd.DataFrame, columns: Columns | None, label: str = "the frame") -> SourceTable:
     """Opens a pandas frame. Columns of type object must hold one kind of value: DataError lists the first that differ."""
     names = [str(name) for name in frame.columns]
     chosen = names if columns is None else list(columns.among(names, label).values())
@@ -134,14 +134,14 @@ def open_frame(frame: pd.DataFrame, columns: Columns | None, label: str = "the f
     return _typed(connection, label, columns)
 
 
-def _typed(connection: duckdb.DuckDBPyConnection, label: str, columns: Columns | None) -> Table:
+def _typed(connection: duckdb.DuckDBPyConnection, label: str, columns: Columns | None) -> SourceTable:
     """The view over the relation `raw`; a pandas category becomes text."""
     types = {row[0]: str(row[1]) for row in connection.sql("DESCRIBE raw").fetchall()}
     chosen = {column: column for column in types} if columns is None else columns.among(list(types), label)
     casts = {column: "::VARCHAR" if kind.startswith("ENUM") else "" for column, kind in types.items()}
     listing = ", ".join(f"{quoted(column)}{casts[column]} AS {quoted(role)}" for role, column in chosen.items())
     connection.execute(f"CREATE VIEW source AS SELECT {listing} FROM raw")
-    return Table(connection, label, {role: "VARCHAR" if casts[column] else types[column] for role, column in chosen.items()})
+    return SourceTable(connection, label, {role: "VARCHAR" if casts[column] else types[column] for role, column in chosen.items()})
 
 
 def _plain(column: pd.Series, label: str) -> pd.Series:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from r2u_rec.data.reading.columns import Columns
 from r2u_rec.data.reading.files import TextFormat, has_mixed_line_ends, header, is_packed, plain_names, require_file, with_line_feeds
-from r2u_rec.data.reading.table import Table, connect, file_literal, literal, quoted
+from r2u_rec.data.reading.table import SourceTable, connect, file_literal, literal, quoted
 from r2u_rec.errors import DataError
 
 
-def open_text(path: Path, text: TextFormat, columns: Columns | None) -> Table:
+def open_text(path: Path, text: TextFormat, columns: Columns | None) -> SourceTable:
     """Opens delimited text, every field as text. With `columns`, the view has roles for names; without, all columns.
 
     Lines may end in a line feed, a carriage return, both, or each in its own way.
@@ -40,4 +40,4 @@ def open_text(path: Path, text: TextFormat, columns: Columns | None) -> Table:
     listing = ", ".join(f"c{plain.index(name)} AS {quoted(role)}" for role, name in chosen.items())
     connection.execute(f"CREATE VIEW source AS SELECT {listing} FROM {reader}")
     n_header = 0 if text.names else 1
-    return Table(connection, str(path), dict.fromkeys(chosen, "VARCHAR"), path, n_header, copy)
+    return SourceTable(connection, str(path), dict.fromkeys(chosen, "VARCHAR"), path, n_header, copy)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from r2u_rec.data.reading.refusal import LISTED, numbered, refuse_rows, value_text
-from r2u_rec.data.reading.table import Table, quoted
+from r2u_rec.data.reading.table import SourceTable, quoted
 
 TimeUnit: TypeAlias = Literal["auto", "s", "ms", "us", "ns", "iso"]
 LATEST = 4102444800  # 2100-01-01 UTC, in seconds: a later time is taken for milliseconds, or for a mistake
@@ -101,7 +101,7 @@ class TimeColumn:
 
 
 def time_column(
-    table: Table, column: str = "time", *, unit: str = "auto", name: str | None = None, flag: str | None = "data.time_unit"
+    table: SourceTable, column: str = "time", *, unit: str = "auto", name: str | None = None, flag: str | None = "data.time_unit"
 ) -> TimeColumn:
     """Returns how `column` of the table's view is read; with the unit "auto", text is taken for ISO dates if one of its first rows is.
 
@@ -119,7 +119,7 @@ def time_column(
     return replace(out, unit="iso") if n_iso else out
 
 
-def refuse_unclear(table: Table, time: TimeColumn) -> TimeColumn:
+def refuse_unclear(table: SourceTable, time: TimeColumn) -> TimeColumn:
     """Returns the column with its unit settled by all rows; what was not left at "auto" stays as it is.
 
     Raises:

@@ -1,7 +1,7 @@
 """Canaries: how long a forgetting step must be, found at release time without any retrained model.
 
 At release the removal of about a hundred trained users (the canaries) is simulated. The step length at which their
-mean fold-in AUC equals what is expected of people who were never trained is kept for the requests to come.
+mean fold-in AUC equals the mean expected of never-trained users is kept for the requests to come.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from r2u_rec.evaluate.length.proxies import item_neighbours, item_regression
 MIN_CALIBRATION_USERS = 20
 
 Shown = Literal["fold-in", "own loss"]
-"""What tells that a user is remembered: the fold-in AUC, or the negative loss of the user's own history."""
+"""The evidence that a user is remembered: the fold-in AUC, or the negative loss of the user's own history."""
 
 
-def shown(found: FoldIn, evidence: Shown) -> NDArray[np.float64]:
-    """Returns (n,) what a measurement shows of each user, higher for who is remembered."""
+def evidence_of(found: FoldIn, evidence: Shown) -> NDArray[np.float64]:
+    """Returns (n,) the evidence of each user, higher for users who are remembered."""
     return found.fa if evidence == "fold-in" else -found.own_loss
 
 
@@ -39,7 +39,7 @@ class Expected:
     """The fold-in AUC that canaries would have if they had never been trained on.
 
     Attributes:
-        auc: (n,) expected AUC of each canary, the bias already taken off.
+        auc: (n,) expected AUC of each canary, the bias already subtracted.
         bias: mean of observed minus predicted over never-trained users, each predicted by a regression that did not see
             them and weighted by how canary-like they are; it was added to `auc`.
         bias_se: its standard error.
@@ -57,10 +57,11 @@ class Expected:
 class Expectation:
     """Predicts the fold-in AUC that canaries would have under a model if they had never been trained on.
 
-    A ridge regression on never-trained users (strangers) learns their AUC under the model from the log length of the
+    A ridge regression on never-trained users learns their AUC under the model from the log length of the
     history, the mean and spread of the log popularity of its items, and how well two cheap models, item neighbours and
     an item regression, rank one half from the other. Popularity and cheap models are those of the training data at release
-    without the canaries, so that canaries look as strangers do. What is left of bias is estimated by cross-fitting and taken off.
+    without the canaries, so that canaries are comparable to never-trained users. The remaining bias is estimated by
+    cross-fitting and subtracted.
     """
 
     def __init__(
@@ -103,8 +104,8 @@ class Expectation:
         self._regression = make_pipeline(StandardScaler(), Ridge(alpha=ridge))
 
     def under(self, model: FoldsIn, evidence: Shown = "fold-in") -> Expected:
-        """Returns what to expect of each canary under `model`, from how the strangers fare under it; in the unit of `evidence`."""
-        observed = shown(self._calibration_users.measure(model), evidence)
+        """Returns the evidence expected of each canary under `model`, from that of the never-trained users."""
+        observed = evidence_of(self._calibration_users.measure(model), evidence)
         residuals = observed - cross_val_predict(self._regression, self._of_calibration, observed, cv=self._folds)
         bias = float(self._weights @ residuals)
         auc = self._regression.fit(self._of_calibration, observed).predict(self._of_canaries) + bias
@@ -127,7 +128,7 @@ def _features(probe: FoldInProbe, proxies: Sequence[FoldsIn], item_counts: NDArr
 
 
 def _likeness(of_calibration: NDArray[np.float64], of_canaries: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns (n,) weights, summing to 1, that make the strangers' features distributed more like the canaries'.
+    """Returns (n,) weights, summing to 1, that make the features of never-trained users distributed more like the canaries'.
 
     They are the odds of being a canary in a logistic regression, cut at five times their mean.
     """
@@ -158,7 +159,7 @@ def choose_length(
         model_after: length -> the model after the simulated removal of the canaries by a step of that length.
         canaries: probe of the canaries.
         expected: (n,) AUC expected of each canary, as `Expectation.under` gives it, or a function of the moved model that gives it.
-            A step moves everybody's AUC, strangers' too: a fixed expectation mistakes that for memory.
+            A step moves the AUC of never-trained users as well; a fixed expectation would mistake that for memory.
         longest: the longest step tried.
         stride: width of the bracket.
         tolerance: of the length.
@@ -174,7 +175,7 @@ def choose_length(
     def surplus(length: float) -> float:
         model = model_after(length)
         target = expected(model) if callable(expected) else expected
-        return float(shown(canaries.measure(model), evidence).mean() - np.mean(target))
+        return float(evidence_of(canaries.measure(model), evidence).mean() - np.mean(target))
 
     return first_crossing(surplus, longest=longest, stride=stride, tolerance=tolerance)
 
@@ -206,12 +207,12 @@ def first_crossing(surplus: Callable[[float], float], *, longest: float = 3.0, s
         low = high
     least = min(known, key=lambda length: known[length])
     raise EvidenceError(
-        f"no step up to {longest} brings the canaries' AUC down to what is expected of strangers; the nearest, {least:.3g}, "
+        f"no step up to {longest} brings the canaries' AUC down to what is expected of never-trained users; the nearest, {least:.3g}, "
         f"leaves it {known[least]:.3f} above: allow longer steps, lower the damping, or retrain"
     )
 
 
-def least_able(attack: Callable[[float], float], *, longest: float = 3.0, stride: float = 0.25) -> float:
+def weakest_attack_length(attack: Callable[[float], float], *, longest: float = 3.0, stride: float = 0.25) -> float:
     """Returns the length in [0, longest] at which `attack`, such as a cross-validated AUC, is lowest; the shortest of equal ones.
 
     For an attack that never falls below chance there is no crossing to look for. It is asked at every `stride`, then around the best at

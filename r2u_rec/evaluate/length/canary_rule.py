@@ -15,7 +15,7 @@ from r2u_rec.core.trainer import Trainer
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import EvidenceError, SettingsError
 from r2u_rec.evaluate.imprint import MIN_HISTORY, FoldInProbe
-from r2u_rec.evaluate.length.canaries import Expectation, choose_length, first_crossing, least_able, shown
+from r2u_rec.evaluate.length.canaries import Expectation, choose_length, evidence_of, first_crossing, weakest_attack_length
 from r2u_rec.evaluate.membership import adaptive_auc, attack_features, auc
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
@@ -77,7 +77,7 @@ class CanaryRule:
         """Returns the length for `model`, trained on `records`.
 
         Raises:
-            EvidenceError: no candidate has a history in `records`, too few or trained strangers, or no length forgets.
+            EvidenceError: no candidate has a history in `records`, too few or trained calibration users, or no length forgets.
             SettingsError: evidence="adaptive".
         """
         evidence = self.evidence
@@ -118,11 +118,11 @@ class ShadowRule:
     It costs one more training at release, and none at a request. Who will ask is not known at release, so canaries drawn from
     those who may withdraw can be among them; the shadow model then has not seen them either. Each
     canary is held against itself under the shadow model. The length is where the attack fails: where the change against the
-    shadow model no longer ranks canaries above strangers, whom neither model has seen; or, by the adaptive attack, which never
-    falls below chance, where it is least able.
+    shadow model no longer ranks canaries above calibration users, whom neither model has seen; or, for the adaptive attack, which never
+    falls below chance, where it is weakest.
 
     Attributes:
-        canaries: who is drawn, how many, by which seed, and the strangers.
+        canaries: the draw of canaries, its seed, and the calibration users.
         trainer: the recipe of the released model, or of its standard form.
     """
 
@@ -143,14 +143,14 @@ class ShadowRule:
         alone, of_calibration = probe.measure(shadow), calibration_users.measure(shadow)
 
         def tell_apart(length: float) -> float:
-            """The attack itself: how well the change against the shadow model tells canaries from strangers, less chance."""
+            """Returns how well the change against the shadow model separates canaries from calibration users, minus chance."""
             moved = after(length)
             found, others = probe.measure(moved), calibration_users.measure(moved)
             if rule.evidence == "adaptive":
                 return adaptive_auc(*attack_features(found, others, [alone], [of_calibration]), seed=rule.seed) - 0.5
-            changes = [shown(a, rule.evidence) - shown(b, rule.evidence) for a, b in ((found, alone), (others, of_calibration))]
+            changes = [evidence_of(a, rule.evidence) - evidence_of(b, rule.evidence) for a, b in ((found, alone), (others, of_calibration))]
             return auc(*changes)[0] - 0.5
 
         if rule.evidence == "adaptive":
-            return least_able(tell_apart, longest=rule.longest)
+            return weakest_attack_length(tell_apart, longest=rule.longest)
         return first_crossing(tell_apart, longest=rule.longest)

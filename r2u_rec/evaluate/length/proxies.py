@@ -1,4 +1,4 @@
-"""Cheap item-item models by which it can be foreseen how well a person's history is ranked by any recommender."""
+"""Cheap item-item models that predict how well any recommender ranks a user's history."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class UpdateLog:
         """Returns the log that was written."""
         kept = source.tensors
         rounds = (
-            Updates(*(kept[f"{t} {name}"].numpy() for name in ("clients", "owner", "item")), kept[f"{t} change"])
+            Updates(kept[f"{t} clients"].numpy(), kept[f"{t} owner"].numpy(), kept[f"{t} item"].numpy(), kept[f"{t} change"])
             for t in range(source.values["n_rounds"])
         )
         return cls(kept["users"], kept["items"], tuple(rounds))

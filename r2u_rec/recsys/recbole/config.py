@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.recbole.library import contained, needed, quiet
+from r2u_rec.recsys.recbole.library import contained, quiet, recbole_module
 from r2u_rec.suggest import suggest
 
 LOOP_SETTINGS = ("require_pow", "train_batch_size")
@@ -30,7 +30,7 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[e
 def config_class() -> Any:
     """Returns the library's Config without what reaches outside it: numpy, yaml and CUDA variables changed, argv read, text evaluated."""
 
-    class Quiet(needed("recbole.config").Config):  # type: ignore[misc]
+    class Quiet(recbole_module("recbole.config").Config):  # type: ignore[misc]
         def compatibility_settings(self) -> None:
             """Leaves numpy alone: the names that the original restores are gone, and no general model needs them."""
 
@@ -73,4 +73,4 @@ def _config(model_class: Any, text: str, n_negatives: int) -> Any:
 
 
 def _properties() -> Path:
-    return Path(needed("recbole").__file__).parent / "properties"
+    return Path(recbole_module("recbole").__file__).parent / "properties"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from r2u_rec.recsys.recbole.library import needed
+from r2u_rec.recsys.recbole.library import recbole_module
 from r2u_rec.recsys.recbole.records import ITEM, LABEL, NEGATIVE, USER
 
 Feed = Literal["pairs", "points", "users"]
@@ -15,10 +15,10 @@ Feed = Literal["pairs", "points", "users"]
 
 def feed_of(model: Any) -> Feed:
     """Returns what a model learns from: (user, item, negative), (user, item, label), or whole users with their histories."""
-    autoencoder = needed("recbole.model.abstract_recommender").AutoEncoderMixin
+    autoencoder = recbole_module("recbole.model.abstract_recommender").AutoEncoderMixin
     if isinstance(model, autoencoder) or type(model).__name__ == "ENMF":
         return "users"
-    return "pairs" if model.input_type == needed("recbole.utils").InputType.PAIRWISE else "points"
+    return "pairs" if model.input_type == recbole_module("recbole.utils").InputType.PAIRWISE else "points"
 
 
 def interaction_of(feed: Feed, users: Tensor, items: Tensor, negatives: Tensor) -> Any:
@@ -37,7 +37,7 @@ def interaction_of(feed: Feed, users: Tensor, items: Tensor, negatives: Tensor) 
         label = torch.zeros(len(users) * (1 + k), device=users.device)
         label[: len(users)] = 1
         found = {USER: users.repeat(1 + k), ITEM: torch.cat([items, negatives.T.reshape(-1)]), LABEL: label}
-    return needed("recbole.data.interaction").Interaction(found)
+    return recbole_module("recbole.data.interaction").Interaction(found)
 
 
 def summed(loss: Any) -> Tensor:

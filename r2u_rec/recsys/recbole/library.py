@@ -16,7 +16,7 @@ import torch
 from r2u_rec import optional
 
 
-def needed(module: str) -> Any:
+def recbole_module(module: str) -> Any:
     """Returns the imported `module` of recbole; CapabilityError as `optional.needed` when it is not there.
 
     Environment variables and warning filters that its imports set are taken back.

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError
 from r2u_rec.recsys.recbole.feed import interaction_of, summed
-from r2u_rec.recsys.recbole.library import contained, needed, quiet
+from r2u_rec.recsys.recbole.library import contained, quiet, recbole_module
 from r2u_rec.recsys.recbole.records import ITEM, USER, indices
 from r2u_rec.recsys.recbole.traits import Traits, build, forget_caches_, traits_of
 from r2u_rec.rng import stream
@@ -140,7 +140,10 @@ class RecBoleModel(nn.Module):
 
     def _ranked(self, users: Tensor) -> Tensor:
         """Returns (m, n_items + 1) scores of the library's indices, padding first; item after item where there is no full ranking."""
-        if type(self.model).full_sort_predict is not needed("recbole.model.abstract_recommender").AbstractRecommender.full_sort_predict:
+        if (
+            type(self.model).full_sort_predict
+            is not recbole_module("recbole.model.abstract_recommender").AbstractRecommender.full_sort_predict
+        ):
             found: Tensor = self.model.full_sort_predict(_interaction({USER: users}))
             return found.reshape(len(users), -1)
         every = torch.arange(self.model.n_items)
@@ -168,7 +171,7 @@ def dense(histories: sparse.csr_array) -> Tensor:
 
 
 def _interaction(fields: dict[str, Tensor]) -> Any:
-    return needed("recbole.data.interaction").Interaction(fields)
+    return recbole_module("recbole.data.interaction").Interaction(fields)
 
 
 @contextmanager

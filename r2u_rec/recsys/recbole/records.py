@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from r2u_rec.data.log import InteractionLog
-from r2u_rec.recsys.recbole.library import needed
+from r2u_rec.recsys.recbole.library import recbole_module
 
 USER, ITEM, LABEL, RATING, TIME, NEGATIVE = "user_id", "item_id", "label", "rating", "timestamp", "neg_item_id"
 
@@ -18,14 +18,14 @@ USER, ITEM, LABEL, RATING, TIME, NEGATIVE = "user_id", "item_id", "label", "rati
 def dataset_class() -> Any:
     """Returns the library's Dataset, filled from columns instead of files; what models ask of it is the library's own."""
 
-    class Columns(needed("recbole.data.dataset").Dataset):  # type: ignore[misc]
+    class Columns(recbole_module("recbole.data.dataset").Dataset):  # type: ignore[misc]
         def __init__(self, config: Any, records: InteractionLog) -> None:
             self.records = records
             super().__init__(config)
             del self.records
 
         def _from_scratch(self) -> None:
-            kinds, sources = needed("recbole.utils").FeatureType, needed("recbole.utils").FeatureSource
+            kinds, sources = recbole_module("recbole.utils").FeatureType, recbole_module("recbole.utils").FeatureSource
             self._get_preset()
             self._get_field_from_config()
             for field, n, source in (
@@ -38,7 +38,7 @@ def dataset_class() -> Any:
                 self.set_field_property(field, kinds.FLOAT, sources.INTERACTION, 1)
             self.user_feat = self.item_feat = None
             self.feat_name_list = ["inter_feat"]
-            self.inter_feat = needed("recbole.data.interaction").Interaction(columns(self.records))
+            self.inter_feat = recbole_module("recbole.data.interaction").Interaction(columns(self.records))
 
     return Columns
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.recsys.recbole.library import contained, needed, quiet
+from r2u_rec.recsys.recbole.library import contained, quiet, recbole_module
 
 
 class Adjacency:
@@ -62,8 +62,8 @@ class EachBPR(nn.Module):
 def model_class(name: str) -> Any:
     """Returns the library's general model `name`, repaired; SettingsError when there is none of that name."""
     with quiet(), contained(0):
-        models = needed("recbole.model.general_recommender")
-    general = needed("recbole.model.abstract_recommender").GeneralRecommender
+        models = recbole_module("recbole.model.general_recommender")
+    general = recbole_module("recbole.model.abstract_recommender").GeneralRecommender
     known = {n: c for n, c in vars(models).items() if isinstance(c, type) and issubclass(c, general)}
     if name not in known:
         raise SettingsError(f"recbole has no general model {name!r}: it has {', '.join(sorted(known))}")
@@ -72,7 +72,7 @@ def model_class(name: str) -> Any:
 
 def loss_each_(model: nn.Module) -> None:
     """Lets the mean losses inside `model` give one value an example; `calculate_loss` stays as it is, and its mean is what it was."""
-    pairwise = needed("recbole.model.loss").BPRLoss
+    pairwise = recbole_module("recbole.model.loss").BPRLoss
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is pairwise:

@@ -17,7 +17,7 @@ from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import CapabilityError
 from r2u_rec.recsys.recbole.config import config_of
 from r2u_rec.recsys.recbole.feed import Feed, feed_of, interaction_of, summed
-from r2u_rec.recsys.recbole.library import contained, needed, quiet
+from r2u_rec.recsys.recbole.library import contained, quiet, recbole_module
 from r2u_rec.recsys.recbole.records import USER, dataset_class, indices
 from r2u_rec.recsys.recbole.repairs import EachBPR, loss_each_, model_class
 
@@ -107,7 +107,7 @@ def _traits(name: str, text: str, n_negatives: int) -> Traits:
         loss = summed(model.calculate_loss(interaction_of(feed, users, users, users.repeat(n_negatives, 1).T)))
     one_each = feed != "users" and loss.numel() % 3 == 0
     pairwise = one_each and any(isinstance(m, EachBPR) for m in model.modules())
-    encodes = isinstance(model, needed("recbole.model.abstract_recommender").AutoEncoderMixin)
+    encodes = isinstance(model, recbole_module("recbole.model.abstract_recommender").AutoEncoderMixin)
     return Traits(feed, tuple(axes), one_each, pairwise, _tables_of(model), encodes)
 
 
@@ -117,7 +117,7 @@ def _tables_of(model: Any) -> TableKind | None:
     users = indices(np.arange(model.n_users - 1))
     with torch.no_grad(), contained(0):
         try:
-            wanted = model.full_sort_predict(needed("recbole.data.interaction").Interaction({USER: users})).reshape(len(users), -1)
+            wanted = model.full_sort_predict(recbole_module("recbole.data.interaction").Interaction({USER: users})).reshape(len(users), -1)
         except NotImplementedError:
             return None
     for kind in ("embeddings", "propagated"):
@@ -138,7 +138,7 @@ def tables_of(model: Any, kind: TableKind) -> tuple[Tensor, Tensor] | None:
         return None
     forget_caches_(model)
     with torch.no_grad(), contained(0):
-        model.full_sort_predict(needed("recbole.data.interaction").Interaction({USER: torch.tensor([1])}))
+        model.full_sort_predict(recbole_module("recbole.data.interaction").Interaction({USER: torch.tensor([1])}))
     tables = model.restore_user_e, model.restore_item_e
     forget_caches_(model)
     return tables

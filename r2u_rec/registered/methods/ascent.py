@@ -89,7 +89,7 @@ class NPOSettings:
 
 
 @dataclass(frozen=True)
-class ByRecord:
+class AscentByRecord:
     """An edit on the mean loss whose step grows with the request, as a sum of gradients would.
 
     Attributes:
@@ -117,7 +117,7 @@ def _npo(context: MethodContext, s: NPOSettings) -> Method:
     from r2u_rec.unlearn.scaled import Scaled
 
     tables = edited_tables(context, s.tables)
-    edit = ByRecord(lambda n: NegativePreference(s.steps, s.lr * n, s.beta, tables=tables))
+    edit = AscentByRecord(lambda n: NegativePreference(s.steps, s.lr * n, s.beta, tables=tables))
     return PostHoc(context.trainer(), Scaled(edit, context.length(s.length, evidence=s.evidence)))
 
 

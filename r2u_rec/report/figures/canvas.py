@@ -28,7 +28,7 @@ THEME = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper"} | {co
 WIDTH = 5.6
 """Inches of every figure, 403 CSS units: the width of a telephone, so that text keeps its size there."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10.5,
     "font.family": ["DejaVu Sans"],
     "axes.edgecolor": MUTED,
@@ -98,3 +98,15 @@ def auc_axis(axes: Axes, which: Literal["x", "y"], values: Iterable[float]) -> N
         axes.set_ylim(low, high)
         axes.set_yticks([tick / 4 for tick in range(5) if low <= tick / 4])
         axes.axhline(0.5, color=MUTED, lw=1.1, ls=(0, (3, 2)), zorder=1)
+
+
+def upright(axes: Axes, x: float) -> list[tuple[float, float]]:
+    """Returns points along the line at x from the bottom to the top of the axes, for names to keep clear of."""
+    low, high = axes.get_ylim()
+    return [(x, low + share / 40 * (high - low)) for share in range(41)]
+
+
+def level(axes: Axes, y: float) -> list[tuple[float, float]]:
+    """Returns points along the line at y from the left to the right of the axes."""
+    low, high = axes.get_xlim()
+    return [(low + share / 60 * (high - low), y) for share in range(61)]

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report.evidence import MATCHING, MIN_REFERENCES, Spread, is_reference, spread
-from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, auc_axis, sheet, svg
+from r2u_rec.report.figures.canvas import DASHES, INK, MARKERS, MUTED, PAPER, SERIES, auc_axis, sheet, svg, upright
 from r2u_rec.report.figures.labels import name_ends, name_points, wrapped
 from r2u_rec.report.results import Row
 
@@ -99,7 +99,7 @@ def forgetting_curve(curves: Sequence[Row], rows: Sequence[Row], *, quality: str
         auc_axis(axes, "x", shown)
         axes.set_xlabel("imprint AUC  (0.5 = nothing to tell, 1 = remembered)")
         axes.set_ylabel(f"{quality} of the users who stay")
-        avoid += [(0.5, y) for y in np.linspace(*map(float, axes.get_ylim()), 40)]
+        avoid += upright(axes, 0.5)
         figure.draw_without_rendering()
         places, texts, colours = [(x, y) for x, y, _, _ in ends], [text for _, _, text, _ in ends], [colour for *_, colour in ends]
         name_points(axes, places, texts, colours, stars=stars, avoid=avoid)

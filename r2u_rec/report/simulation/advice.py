@@ -49,7 +49,7 @@ class Advice:
     unforgotten: frozenset[str] = frozenset()
 
 
-def recommend(sim: Simulation) -> Advice:
+def advise(sim: Simulation) -> Advice:
     """Returns the advice: no deadline missed, no imprint beyond the band, quality within 1 % of the best of these, then the cheapest.
 
     The cost is measured CPU time; all the rest follows from the simulation's seeds.

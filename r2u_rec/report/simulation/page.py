@@ -10,7 +10,7 @@ from r2u_rec.report.columns import column
 from r2u_rec.report.figures.canvas import THEME
 from r2u_rec.report.kit.pages import render, write_whole
 from r2u_rec.report.kit.parts import Cell, Heading, PageFigure, PageTable, Repeat, Status, TableRow, VerdictBox, tone_of
-from r2u_rec.report.simulation.advice import LIMIT, NEAR_COST, TOLERATED_LOSS, WIDENED, Advice, recommend
+from r2u_rec.report.simulation.advice import LIMIT, NEAR_COST, TOLERATED_LOSS, WIDENED, Advice, advise
 from r2u_rec.report.simulation.plots import lettered, looks, seeds_said, timeline
 from r2u_rec.report.simulation.results import Simulation
 from r2u_rec.report.simulation.table import always_retraining, choose_table, line_of, never_erasing
@@ -33,7 +33,7 @@ def render_simulation_page(sim: Simulation) -> str:
     Raises:
         EvidenceError: a policy that never erases or one that always retrains is missing, or retraining took no time.
     """
-    table, advice, look = choose_table(sim), recommend(sim), looks(sim)
+    table, advice, look = choose_table(sim), advise(sim), looks(sim)
     status = {name: standing_of(sim, table, advice, name) for name in sim.policies}
     return render(
         "r2u_rec.report.simulation",

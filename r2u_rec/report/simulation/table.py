@@ -15,7 +15,7 @@ from r2u_rec.errors import EvidenceError
 from r2u_rec.report.results import Row
 from r2u_rec.report.simulation.frames import flags, missed, numbers
 from r2u_rec.report.simulation.results import NEVER, RETRAIN, Simulation
-from r2u_rec.report.table import Line, Table, markdown_table, print_table, tabulate
+from r2u_rec.report.table import CAPTION, Line, Table, print_table, tabulate
 
 MONTH_SECONDS = 86_400 * 365.25 / 12
 
@@ -41,13 +41,8 @@ def table_of(sim: Simulation, rows: Sequence[Row]) -> Table:
     return tabulate(rows, by=("policy",), columns=(sim.quality, *KEPT, *LEFT, *TIMES, *COSTS))
 
 
-def choose_markdown(sim: Simulation) -> str:
-    """Returns the table as Markdown, without a line break at the end; raises as `choose_table`."""
-    return markdown_table(seed_rows(sim), by=("policy",), columns=(sim.quality, *KEPT, *LEFT, *TIMES, *COSTS))
-
-
 def print_choose_table(sim: Simulation, file: IO[str] | None = None) -> None:
-    """Prints the table in four parts, each narrow enough to be read in a terminal; raises as `choose_table`."""
+    """Prints the table in four parts; raises as `choose_table`."""
     rows, out = seed_rows(sim), file or sys.stdout
     for heading, columns in (
         ("What is kept", (sim.quality, *KEPT)),
@@ -56,7 +51,7 @@ def print_choose_table(sim: Simulation, file: IO[str] | None = None) -> None:
         ("What it costs", COSTS),
     ):
         print(f"\n{heading}", file=out)
-        print_table(rows, by=("policy",), columns=columns, file=out)
+        print_table(rows, by=("policy",), columns=columns, file=out, caption=CAPTION if columns == COSTS else "")
 
 
 def seed_rows(sim: Simulation) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from r2u_rec.optional import needed_for
-from r2u_rec.report.figures.canvas import GRID, INK, MUTED, PAPER, auc_axis, sheet, svg
+from r2u_rec.report.figures.canvas import GRID, INK, MUTED, PAPER, auc_axis, level, sheet, svg, upright
 from r2u_rec.report.figures.labels import name_curves, name_points, wrapped
 from r2u_rec.report.simulation.advice import LIMIT
 from r2u_rec.report.simulation.frames import numbers
@@ -108,9 +108,7 @@ def draw_tradeoff(figure: Figure, axes: Axes, sim: Simulation) -> None:
     axes.grid()
     axes.margins(y=0.18)
     auc_axis(axes, "x", [x for x, _ in avoid])
-    avoid += [(x, 1.0) for x in np.linspace(*map(float, axes.get_xlim()), 60)] + [
-        (0.5, y) for y in np.linspace(*map(float, axes.get_ylim()), 40)
-    ]
+    avoid += level(axes, 1.0) + upright(axes, 0.5)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
     axes.set_xlabel("imprint AUC at the end  (0.5 = nothing to tell, 1 = remembered)")

@@ -10,11 +10,11 @@ from ibis.expr.types import Table
 from r2u_rec.errors import DataError, R2UError, SettingsError
 from r2u_rec.revocability.featurize import history
 from r2u_rec.revocability.featurize.engine import drop_table, materialize, register, union
-from r2u_rec.revocability.featurize.records import Records
+from r2u_rec.revocability.featurize.records import RecordTables
 from r2u_rec.revocability.featurize.settings import FeatureSettings
 from r2u_rec.revocability.featurize.sides import Sides
 from r2u_rec.revocability.scorers import bg_nbd, disclosed, rarity
-from r2u_rec.revocability.scorers.interest import Distance, drift, split
+from r2u_rec.revocability.scorers.interest import Distance, interest_drift, split_halves
 from r2u_rec.revocability.scorers.sensitive_items import sensitive_counts
 
 SPANS = ("recent_intensity", "inactive_seconds", "span_days", "age_days")
@@ -28,7 +28,7 @@ _ZERO_WITHOUT = frozenset({"drift_z", "sensitive_records"})
 """Columns whose tables leave out users to whom nothing happened."""
 
 
-def lacking(records: Records, sides: Sides, s: FeatureSettings) -> dict[str, R2UError]:
+def missing_columns(records: RecordTables, sides: Sides, s: FeatureSettings) -> dict[str, R2UError]:
     """Returns why each column that these records cannot give is absent, as the error that asks for what is missing."""
     out: dict[str, R2UError] = {}
     if not records.has("time"):
@@ -44,9 +44,9 @@ def lacking(records: Records, sides: Sides, s: FeatureSettings) -> dict[str, R2U
 
 
 def user_table(
-    records: Records, sides: Sides, s: FeatureSettings, wanted: Collection[str], *, unfitted: dict[str, R2UError] | None = None
+    records: RecordTables, sides: Sides, s: FeatureSettings, wanted: Collection[str], *, unfitted: dict[str, R2UError] | None = None
 ) -> Table:
-    """Returns one row a user: the code `user`, and the columns `wanted`, none of which may be `lacking`.
+    """Returns one row a user: the code `user`, and the columns `wanted`, none of which may be `missing_columns`.
 
     Args:
         unfitted: where to put the reason when P(alive) cannot be fitted or a crowd costs too much, which then are left out.
@@ -77,7 +77,9 @@ def user_table(
         of_items = materialize(of_items.group_by("item").aggregate(total=of_items.total.sum(), n=of_items.n.sum()))
         kept.of_each(lambda chunk: disclosed.rating_deviation(chunk, of_items), "rating_deviation")
     if "profile_share" in needed and sides.users is not None:
-        kept.add(disclosed.filled(register(records.connection, pa.Table.from_pandas(sides.users, preserve_index=False))), "profile_share")
+        kept.add(
+            disclosed.profile_share(register(records.connection, pa.Table.from_pandas(sides.users, preserve_index=False))), "profile_share"
+        )
     table = kept.joined()
     if "p_alive" in wanted:
         try:
@@ -92,7 +94,7 @@ def user_table(
 class _Kept:
     """Tables of one row a user that are made chunk by chunk, and joined at the end to the first, which has every user."""
 
-    def __init__(self, records: Records, needed: Collection[str], users: Table) -> None:
+    def __init__(self, records: RecordTables, needed: Collection[str], users: Table) -> None:
         self.records, self.needed, self.users = records, set(needed), users
         self.tables: list[tuple[Table, list[str]]] = []
 
@@ -114,16 +116,16 @@ class _Kept:
         return materialize(out)
 
 
-def _in_order(records: Records, sides: Sides, s: FeatureSettings, needed: Collection[str], spans: dict[str, int]) -> _Kept:
+def _in_order(records: RecordTables, sides: Sides, s: FeatureSettings, needed: Collection[str], spans: dict[str, int]) -> _Kept:
     """What needs each user's records in order of time: sorted once a chunk, and let go before the next."""
     distance: Distance = "squared" if s.described_by == "embedding" else "jensen_shannon"
     profile = register(records.connection, sides.profile(records, s)) if "drift_z" in needed else None
     visited, drifted = [], []
     for chunk in records.chunks:
-        ordered = materialize(split(history.placed(chunk, materialize(history.counts(chunk))), seed=s.seed))
+        ordered = materialize(split_halves(history.placed(chunk, materialize(history.counts(chunk))), seed=s.seed))
         visited.append(materialize(history.visits(ordered, session_gap_seconds=s.session_gap_seconds, **spans)))
         if profile is not None:
-            drifted.append(materialize(drift(ordered, profile, distance=distance, min_records=s.min_records)))
+            drifted.append(materialize(interest_drift(ordered, profile, distance=distance, min_records=s.min_records)))
         drop_table(ordered)
     kept = _Kept(records, needed, union(visited))
     if drifted:
@@ -131,7 +133,7 @@ def _in_order(records: Records, sides: Sides, s: FeatureSettings, needed: Collec
     return kept
 
 
-def _rare(records: Records, s: FeatureSettings, kept: _Kept, unfitted: dict[str, R2UError] | None, *, n_users: int) -> None:
+def _rare(records: RecordTables, s: FeatureSettings, kept: _Kept, unfitted: dict[str, R2UError] | None, *, n_users: int) -> None:
     """What needs to know how many users have each item: the pairs are counted first, and looked at again after."""
     pairs = [materialize(rarity.pairs(chunk)) for chunk in records.chunks]
     if "n_items" in kept.needed:
@@ -145,7 +147,7 @@ def _rare(records: Records, s: FeatureSettings, kept: _Kept, unfitted: dict[str,
         kept.add(materialize(rarity.surprisal(rarest, n=s.n_rarest, n_users=n_users)), "surprisal")
     if "crowd" in kept.needed:
         try:
-            kept.add(materialize(rarity.crowd(rarest, union(pairs), n=s.n_crowd)), "crowd")
+            kept.add(materialize(rarity.crowd_size(rarest, union(pairs), n=s.n_crowd)), "crowd")
         except DataError as error:
             _excused("crowd", error, unfitted)
 
@@ -156,7 +158,7 @@ def _excused(column: str, error: DataError, unfitted: dict[str, R2UError] | None
     unfitted[column] = error
 
 
-def _now(records: Records, s: FeatureSettings) -> int:
+def _now(records: RecordTables, s: FeatureSettings) -> int:
     latest = records.latest or 0
     if s.now is not None and s.now < latest:
         raise SettingsError(

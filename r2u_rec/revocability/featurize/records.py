@@ -26,7 +26,7 @@ BATCH_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
-class Records:
+class RecordTables:
     """Interactions as a relational table, and what a first look at it told.
 
     Attributes:
@@ -58,7 +58,7 @@ class Records:
 
 
 @contextmanager
-def opened(log: InteractionLog, *, threads: int = 2, memory_gb: float = 3.0) -> Iterator[Records]:
+def opened_records(log: InteractionLog, *, threads: int = 2, memory_gb: float = 3.0) -> Iterator[RecordTables]:
     """Opens the embedded engine on the arrays of a log, without copying them; user and item are the log's codes.
 
     Raises:
@@ -70,7 +70,7 @@ def opened(log: InteractionLog, *, threads: int = 2, memory_gb: float = 3.0) -> 
     arrays = pa.table({name: pa.array(column) for name, column in columns.items() if column is not None})
     with embedded(threads=threads, memory_gb=memory_gb) as connection:
         table = register(connection, pa.Table.from_batches(arrays.to_batches(max_chunksize=BATCH_ROWS)))
-        yield Records(_dealt(table, len(log)), None if log.time is None else int(log.time.max()))
+        yield RecordTables(_dealt(table, len(log)), None if log.time is None else int(log.time.max()))
 
 
 def records_of(
@@ -81,7 +81,7 @@ def records_of(
     item: str = "item",
     time: str = "time",
     rating: str = "rating",
-) -> Records:
+) -> RecordTables:
     """Returns the records of a table of any engine, or of a Parquet file read by `connection`.
 
     Args:
@@ -120,7 +120,7 @@ def records_of(
         else:
             table, keys[role] = _coded(table, role)
     chunks = _dealt(table, seen["n"], spilled=True) if is_embedded(table) else (table,)
-    return Records(chunks, seen.get("time_high"), keys.get("user"), keys.get("item"))
+    return RecordTables(chunks, seen.get("time_high"), keys.get("user"), keys.get("item"))
 
 
 def _seconds(column: Column, name: str) -> Column:

@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.revocability.featurize.records import Records
+from r2u_rec.revocability.featurize.records import RecordTables
 from r2u_rec.revocability.featurize.sides import Sides
 from r2u_rec.revocability.featurize.table import FeatureSettings, feature_table
 from r2u_rec.revocability.scorers.registry import REGISTRY
 
 
 def score_table(
-    records: Records, scorer: str = "blend", settings: FeatureSettings | None = None, *, sides: Sides | None = None
+    records: RecordTables, scorer: str = "blend", settings: FeatureSettings | None = None, *, sides: Sides | None = None
 ) -> pa.Table:
     """Returns the scores of any records: `user`, the key as in the records, `score`, and the features it is made of.
 

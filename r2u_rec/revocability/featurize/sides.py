@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.featurize.portable_hash import MODULUS, portable_hash
-from r2u_rec.revocability.featurize.records import Records
+from r2u_rec.revocability.featurize.records import RecordTables
 from r2u_rec.revocability.featurize.settings import FeatureSettings
 from r2u_rec.revocability.featurize.side_information import side_column
 from r2u_rec.revocability.scorers.profile import by_category, by_cluster, by_coordinate, by_popularity, co_occurrence_vectors
@@ -44,7 +44,7 @@ class Sides:
     users: pd.DataFrame | None = None
     vectors: NDArray[np.floating] | None = None
 
-    def profile(self, records: Records, s: FeatureSettings) -> pa.Table:
+    def profile(self, records: RecordTables, s: FeatureSettings) -> pa.Table:
         """Returns item, part and weight: what describes a taste.
 
         Raises:
@@ -76,7 +76,7 @@ class Sides:
         remedy = "pass categories=None to describe items by their popularity"
         return side_column(self.items, str(s.categories), setting="categories", kind="item", remedy=remedy)
 
-    def _co_occurrences(self, records: Records, s: FeatureSettings) -> NDArray[np.float64]:
+    def _co_occurrences(self, records: RecordTables, s: FeatureSettings) -> NDArray[np.float64]:
         share = MAX_CO_OCCURRENCES / max(int(self.counts.sum()), 1)
         table = records.table
         some = table if share >= 1 else table.filter(portable_hash(s.seed + 1, table.user) < int(MODULUS * share))
@@ -93,7 +93,7 @@ def sides_of_log(log: InteractionLog, vectors: ArrayLike | None = None) -> Sides
 
 
 def sides_of_records(
-    records: Records, *, items: pd.DataFrame | None = None, users: pd.DataFrame | None = None, vectors: ArrayLike | None = None
+    records: RecordTables, *, items: pd.DataFrame | None = None, users: pd.DataFrame | None = None, vectors: ArrayLike | None = None
 ) -> Sides:
     """Returns the side information of any records.
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.featurize.assembly import lacking, user_table
-from r2u_rec.revocability.featurize.records import Records, opened
+from r2u_rec.revocability.featurize.assembly import missing_columns, user_table
+from r2u_rec.revocability.featurize.records import RecordTables, opened_records
 from r2u_rec.revocability.featurize.settings import FeatureSettings as FeatureSettings
 from r2u_rec.revocability.featurize.sides import Sides, sides_of_log, sides_of_records
 from r2u_rec.suggest import unknown
@@ -66,7 +66,7 @@ def features(
         DataError: the log has no records.
         SettingsError: `only` names no such column; a setting names something that is not in the data.
     """
-    with opened(log, threads=threads, memory_gb=memory_gb) as records:
+    with opened_records(log, threads=threads, memory_gb=memory_gb) as records:
         table, absent = feature_table(records, settings, only=only, sides=sides_of_log(log, vectors))
         frame = pd.DataFrame(_arrays(table, log.n_users), index=pd.RangeIndex(log.n_users, name="user"))
     frame.attrs["absent"] = absent
@@ -74,7 +74,7 @@ def features(
 
 
 def feature_table(
-    records: Records, settings: FeatureSettings | None = None, *, only: Collection[str] | None = None, sides: Sides | None = None
+    records: RecordTables, settings: FeatureSettings | None = None, *, only: Collection[str] | None = None, sides: Sides | None = None
 ) -> tuple[Table, dict[str, str]]:
     """Returns the features of any records as a table of their engine, and why each column that is missing is.
 
@@ -92,7 +92,7 @@ def feature_table(
     s = settings or FeatureSettings()
     names = _checked(only)
     sides = sides_of_records(records) if sides is None else sides
-    errors = {name: error for name, error in lacking(records, sides, s).items() if name in names}
+    errors = {name: error for name, error in missing_columns(records, sides, s).items() if name in names}
     table = user_table(records, sides, s, [name for name in names if name not in errors], unfitted=errors)
     table = table.select("user", *(name for name in COLUMNS if name in table.columns))
     return with_keys(table, records), {name: str(errors[name]) for name in COLUMNS if name in errors}
@@ -112,15 +112,15 @@ def parts(
         DataError, SettingsError: the log, or the settings, cannot give one of them; the error says what is missing.
     """
     s = settings or FeatureSettings()
-    with opened(log, threads=threads) as records:
+    with opened_records(log, threads=threads) as records:
         sides = sides_of_log(log, vectors)
-        for name, error in lacking(records, sides, s).items():
+        for name, error in missing_columns(records, sides, s).items():
             if name in columns:
                 raise error
         return _arrays(user_table(records, sides, s, columns), log.n_users)
 
 
-def with_keys(table: Table, records: Records) -> Table:
+def with_keys(table: Table, records: RecordTables) -> Table:
     """Returns a table of user codes with the users' keys instead."""
     if records.user_keys is None:
         return table.mutate(user=table.user.cast("int64"))

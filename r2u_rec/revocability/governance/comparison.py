@@ -50,7 +50,7 @@ class Comparison:
 
     def __str__(self) -> str:
         joint = {"in": "|", "between": " and "}.get(self.operator, " ")
-        return f"{quoted(self.column)} {self.operator} {joint.join(map(quoted, self.values))}".rstrip()
+        return f"{quoted_value(self.column)} {self.operator} {joint.join(map(quoted_value, self.values))}".rstrip()
 
 
 def holds(column: pd.Series, test: Comparison) -> NDArray[np.bool_]:
@@ -112,7 +112,7 @@ def _sample(column: pd.Series, kind: str) -> str:
     return f"{kind} ({', '.join(seen)}, ...)"
 
 
-def quoted(word: str) -> str:
+def quoted_value(word: str) -> str:
     """Returns the word as it stands in a rule: in quotes when it holds signs or is a word of the language."""
     plain = re.fullmatch(r"(?:(?!->)[^\s\"'<>=!~|])+", word) is not None and word not in _RESERVED
     return word if plain else f"'{word}'" if '"' in word else f'"{word}"'

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from r2u_rec.errors import SettingsError
 from r2u_rec.revocability.featurize.side_information import side_column
-from r2u_rec.revocability.governance.comparison import Comparison, holds, quoted
+from r2u_rec.revocability.governance.comparison import Comparison, holds, quoted_value
 from r2u_rec.revocability.scorers.ranks import rank_shares
 from r2u_rec.suggest import suggest
 
@@ -58,7 +58,9 @@ class Effect:
         return self.kind in ("always", "never", "set")
 
     def __str__(self) -> str:
-        other = self.other if self.other is None else f"with {quoted(self.other) if isinstance(self.other, str) else f'{self.other:g}'}"
+        other = (
+            self.other if self.other is None else f"with {quoted_value(self.other) if isinstance(self.other, str) else f'{self.other:g}'}"
+        )
         return " ".join(str(part) for part in (self.kind, None if self.amount is None else f"{self.amount:g}", other) if part is not None)
 
 

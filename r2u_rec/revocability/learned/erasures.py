@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.data.reading.files import TextFormat, ending, is_parquet
 from r2u_rec.data.reading.refusal import LISTED, numbered, refuse_rows
-from r2u_rec.data.reading.table import Table, open_frame, open_parquet, quoted
+from r2u_rec.data.reading.table import SourceTable, open_frame, open_parquet, quoted
 from r2u_rec.data.reading.text import open_text
 from r2u_rec.data.reading.times import TimeUnit, refuse_unclear, time_column
 from r2u_rec.errors import DataError
@@ -117,7 +117,7 @@ def simulated_erasures(log: InteractionLog, per_day: ArrayLike, *, start: int, e
     return Erasures(log.user_keys.keys[who[order]], at[order])
 
 
-def _opened(source: str | Path | pd.DataFrame) -> Table:
+def _opened(source: str | Path | pd.DataFrame) -> SourceTable:
     if isinstance(source, pd.DataFrame):
         return open_frame(source, None, "the table of erasures")
     path = Path(source)
@@ -128,7 +128,7 @@ def _opened(source: str | Path | pd.DataFrame) -> Table:
     raise DataError(f"{path} must end in .csv, .tsv or .parquet: write the past erasures as one of these")
 
 
-def _column(table: Table, names: tuple[str, ...]) -> str:
+def _column(table: SourceTable, names: tuple[str, ...]) -> str:
     for name in names:
         if name in table.types:
             return name

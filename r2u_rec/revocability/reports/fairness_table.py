@@ -1,4 +1,4 @@
-"""The fairness figures as text for a terminal, or as Markdown."""
+"""The fairness figures as cells of two tables, and a sentence on how to read them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import pandas as pd
 
 from r2u_rec.revocability.reports.fairness import Fairness
 
+Cells = tuple[list[str], list[list[str]]]
+"""Headings and rows."""
 
-def fairness_text(found: Fairness, *, markdown: bool = False) -> str:
-    """Returns two tables, groups and tests, and a line on how to read them; without a line break at the end."""
+
+def fairness_tables(found: Fairness) -> tuple[Cells, Cells]:
+    """Returns the table of groups, whose first two columns are names, and that of tests, whose first column is one."""
     groups = pd.DataFrame(
         {
             "column": found.groups["column"],
@@ -39,24 +42,19 @@ def fairness_text(found: Fairness, *, markdown: bool = False) -> str:
             "by": found.tests["how"],
         }
     )
-    said = (
+    return _cells(groups), _cells(tests)
+
+
+def fairness_note(found: Fairness) -> str:
+    """Returns how many are flagged in all, and how the tables are to be read."""
+    return (
         f"{found.flagged:,} of {found.n:,} users with records are flagged ({_percent(found.flagged / max(found.n, 1))}); ratio: share by "
         f"overall share. Groups below {found.min_size} users are shown together. A small p says that groups differ, not why."
     )
-    return "\n\n".join([_drawn(groups, 2, markdown), _drawn(tests, 1, markdown), said])
 
 
-def _drawn(frame: pd.DataFrame, n_left: int, markdown: bool) -> str:
-    """Columns aligned, the first `n_left` to the left."""
-    cells = [[str(name) for name in frame.columns], *([str(cell) for cell in row] for row in frame.to_numpy())]
-    if markdown:
-        cells = [[cell.replace("|", "\\|") for cell in row] for row in cells]
-        cells.insert(1, [":--"] * n_left + ["--:"] * (len(frame.columns) - n_left))
-        return "\n".join("| " + " | ".join(row) + " |" for row in cells)
-    widths = [max(len(row[i]) for row in cells) for i in range(len(frame.columns))]
-    lines = ["  ".join(c.ljust(w) if i < n_left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))) for row in cells]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(line.rstrip() for line in lines)
+def _cells(frame: pd.DataFrame) -> Cells:
+    return [str(name) for name in frame.columns], [[str(cell) for cell in row] for row in frame.to_numpy()]
 
 
 def _percent(value: float) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.revocability.featurize.settings import DriftBy, FeatureSettings
 from r2u_rec.revocability.featurize.table import parts
-from r2u_rec.revocability.scorers.card import Parts, scorer
+from r2u_rec.revocability.scorers.card import Parts, scorer_card
 from r2u_rec.revocability.scorers.ranks import rank_shares
 
 Scores = NDArray[np.float64]
@@ -20,7 +20,7 @@ def _engagement(of: Parts) -> Scores:
     return (rank_shares(np.log1p(of["n_records"])) + rank_shares(of["active_days"])) / 2
 
 
-@scorer(
+@scorer_card(
     columns=("n_records", "active_days"),
     made=_engagement,
     formula="(R(log(1 + n)) + R(days)) / 2, R the rank as a share: n the user's records, days those with a record (UTC)",
@@ -38,7 +38,7 @@ def engagement(log: InteractionLog) -> Scores:
     return _engagement(parts(log, ("n_records", "active_days")))
 
 
-@scorer(
+@scorer_card(
     columns=("active_days",),
     made=lambda of: of["active_days"],
     formula="number of different days (UTC) with a record",
@@ -55,7 +55,7 @@ def active_days(log: InteractionLog) -> Scores:
     return np.nan_to_num(parts(log, ("active_days",))["active_days"])
 
 
-@scorer(
+@scorer_card(
     columns=("sessions",),
     made=lambda of: of["sessions"],
     formula="1 + number of pauses longer than `session_gap_seconds` (30 minutes) between a user's records",
@@ -72,7 +72,7 @@ def sessions(log: InteractionLog, *, session_gap_seconds: int = 1800) -> Scores:
     return parts(log, ("sessions",), FeatureSettings(session_gap_seconds=session_gap_seconds))["sessions"]
 
 
-@scorer(
+@scorer_card(
     columns=("recent_intensity",),
     made=lambda of: of["recent_intensity"],
     formula="records of the last `recent_days` (28) days before now / recent_days",
@@ -89,7 +89,7 @@ def recent_intensity(log: InteractionLog, *, now: int | None = None, recent_days
     return parts(log, ("recent_intensity",), FeatureSettings(now=now, recent_days=recent_days))["recent_intensity"]
 
 
-@scorer(
+@scorer_card(
     columns=("inactive_seconds",),
     made=lambda of: of["inactive_seconds"],
     formula="now - time of the user's last record",
@@ -115,7 +115,7 @@ def inactive_seconds(log: InteractionLog, *, now: int | None = None) -> Scores:
     return parts(log, ("inactive_seconds",), FeatureSettings(now=now))["inactive_seconds"]
 
 
-@scorer(
+@scorer_card(
     columns=("inactive_seconds",),
     made=lambda of: rank_shares(of["inactive_seconds"]),
     formula="R(now - time of the user's last record), R the rank as a share",
@@ -136,7 +136,7 @@ def churn(log: InteractionLog, *, now: int | None = None) -> Scores:
     return rank_shares(inactive_seconds(log, now=now))
 
 
-@scorer(
+@scorer_card(
     columns=("p_alive",),
     made=lambda of: 1.0 - of["p_alive"],
     formula="1 - P(alive) of BG/NBD on days: 1 / (1 + (b + x - 1) / a * ((alpha + t) / (alpha + T))^(r + x)) for x > 0, else 0; "
@@ -159,7 +159,7 @@ def hazard(log: InteractionLog, *, now: int | None = None, seed: int = 0) -> Sco
     return 1.0 - parts(log, ("p_alive",), FeatureSettings(now=now, seed=seed))["p_alive"]
 
 
-@scorer(
+@scorer_card(
     columns=("stability",),
     made=lambda of: of["stability"],
     formula="-A_n(r), A_n(r) = (sqrt(n + 1) r - sqrt(n - 1)) / ((sqrt(n + 1) - 2) r + sqrt(n - 1)); r = sd / mean of the n gaps between "
@@ -178,7 +178,7 @@ def stability(log: InteractionLog) -> Scores:
     return parts(log, ("stability",))["stability"]
 
 
-@scorer(
+@scorer_card(
     columns=("drift_z",),
     made=lambda of: of["drift_z"],
     formula="(D(first half, second half) - mean) / sd; D the Jensen-Shannon divergence of the categories (popularity classes, item "

@@ -42,13 +42,13 @@ def with_p_alive(users: Table, *, seed: int = 0) -> Table:
         seed: of the hash that chooses about `MAX_FITTED` users to fit on.
 
     Raises:
-        DataError: as `fitted`.
+        DataError: as `fitted_bg_nbd`.
 
     Source: Fader, Hardie and Lee 2008, "Computing P(alive) using the BG/NBD model", in logarithms so that nothing overflows.
     """
     share = MAX_FITTED / users.count().to_pyarrow().as_py()
     some = users if share >= 1 else users.filter(portable_hash(seed, users.user) < int(MODULUS * share))
-    model = fitted(some.select("active_days", "span_days", "age_days").to_pyarrow().to_pandas())
+    model = fitted_bg_nbd(some.select("active_days", "span_days", "age_days").to_pyarrow().to_pandas())
     again = users.active_days - 1
     visits = ibis.greatest(again, 1.0)
     longer = ((users.age_days + model.alpha) / (users.span_days + model.alpha)).ln()
@@ -57,7 +57,7 @@ def with_p_alive(users: Table, *, seed: int = 0) -> Table:
     return users.mutate(p_alive=alive)
 
 
-def fitted(users: pd.DataFrame) -> BGNBD:
+def fitted_bg_nbd(users: pd.DataFrame) -> BGNBD:
     """Fits the model by maximum likelihood.
 
     Args:

@@ -14,7 +14,7 @@ from r2u_rec.revocability.featurize.settings import FeatureSettings
 from r2u_rec.revocability.featurize.side_information import side_column
 from r2u_rec.revocability.featurize.table import parts
 from r2u_rec.revocability.scorers import behaviour, exposure
-from r2u_rec.revocability.scorers.card import Parts, Scorer, card_of, scorer
+from r2u_rec.revocability.scorers.card import Parts, Scorer, card_of, scorer_card
 from r2u_rec.revocability.scorers.ranks import only_with_records, rank_shares
 
 WEIGHTS: Mapping[str, float] = {"engagement": 1.0, "evolving_interest": 1.0, "churn": 1.0}
@@ -61,7 +61,7 @@ def blend_columns(weights: Mapping[str, float] = WEIGHTS) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column for name in weights for column in _PARTS[name].columns))
 
 
-@scorer(
+@scorer_card(
     columns=blend_columns(),
     made=blended,
     formula="(R(engagement) * R(evolving interest) * (1 - R(away)))^(1/3), R the rank as a share; with weights the weighted geometric mean",
@@ -104,7 +104,7 @@ def blend(
     return blended(parts(log, blend_columns(weights), s, threads=threads), weights)
 
 
-@scorer(
+@scorer_card(
     columns=(),
     formula="the column as it is; True is 1",
     unit="the column's own",
@@ -146,7 +146,7 @@ def supplied(log: InteractionLog, *, column: str) -> NDArray[np.float64]:
     return only_with_records(log, values)
 
 
-@scorer(
+@scorer_card(
     columns=(),
     formula="1",
     unit="none",

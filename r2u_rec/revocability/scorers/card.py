@@ -52,7 +52,7 @@ class Scorer:
     any_of: bool = False
 
 
-def scorer(**said: Any) -> Callable[[F], F]:
+def scorer_card(**said: Any) -> Callable[[F], F]:
     """Marks a function as a scorer: its card becomes `function.card`, and the end of its docstring."""
 
     def mark(function: F) -> F:

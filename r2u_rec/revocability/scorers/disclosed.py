@@ -26,7 +26,7 @@ def rating_deviation(records: Table, item_ratings: Table) -> Table:
     return some.group_by("user").aggregate(rating_deviation=((apart + _GRID) - _GRID).sum() / some.count())
 
 
-def filled(profiles: Table) -> Table:
+def profile_share(profiles: Table) -> Table:
     """Returns one row a user: profile_share, the share of the columns but `user` that are neither empty nor blank text."""
     fields = [profiles[name] for name in profiles.columns if name != "user"]
     given = [_is_filled(field).cast("float64") for field in fields]

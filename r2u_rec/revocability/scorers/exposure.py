@@ -11,7 +11,7 @@ from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError
 from r2u_rec.revocability.featurize.settings import FeatureSettings
 from r2u_rec.revocability.featurize.table import features, parts
-from r2u_rec.revocability.scorers.card import Parts, scorer
+from r2u_rec.revocability.scorers.card import Parts, scorer_card
 from r2u_rec.revocability.scorers.ranks import only_with_records, rank_shares
 
 Scores = NDArray[np.float64]
@@ -19,7 +19,7 @@ Scores = NDArray[np.float64]
 DISCLOSED = ("profile_share", "rated_share", "rating_deviation")
 
 
-@scorer(
+@scorer_card(
     columns=("surprisal",),
     made=lambda of: of["surprisal"],
     formula="sum over the user's 3 (n_rarest) rarest items of -log2(share of users who have the item)",
@@ -41,7 +41,7 @@ def _crowd(of: Parts) -> Scores:
     return np.log2(np.count_nonzero(~np.isnan(crowd)) / crowd)
 
 
-@scorer(
+@scorer_card(
     columns=("crowd",),
     made=_crowd,
     formula="log2(n_users / k), k the users, oneself included, who have all of the user's 2 (n_crowd) rarest items",
@@ -58,7 +58,7 @@ def crowd(log: InteractionLog, *, n_crowd: int = 2) -> Scores:
     return _crowd(parts(log, ("crowd",), FeatureSettings(n_crowd=n_crowd)))
 
 
-@scorer(
+@scorer_card(
     columns=("sensitive_share",),
     made=lambda of: of["sensitive_share"],
     formula="the user's records in sensitive_categories or of sensitive_items / all records of the user",
@@ -105,7 +105,7 @@ def _disclosure(of: Parts) -> Scores:
     return np.where(n > 0, np.nansum(known, axis=0) / np.maximum(n, 1), 0.5)
 
 
-@scorer(
+@scorer_card(
     columns=DISCLOSED,
     made=_disclosure,
     any_of=True,

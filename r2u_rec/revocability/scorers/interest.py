@@ -20,7 +20,7 @@ _GRID = 96.0  # 1.5 * 2**6: adding and subtracting it rounds to multiples of 2**
 Distance = Literal["jensen_shannon", "squared"]
 
 
-def split(placed: Table, *, n_halves: int = N_HALVES, seed: int = 0) -> Table:
+def split_halves(placed: Table, *, n_halves: int = N_HALVES, seed: int = 0) -> Table:
     """Returns the records with `splits`: bit k says whether the record is in the first half of split k; the highest, of the true halves.
 
     The record at place r of the first half has a partner at place r + n // 2 (the last of an odd number has none and stays). A
@@ -39,11 +39,11 @@ def split(placed: Table, *, n_halves: int = N_HALVES, seed: int = 0) -> Table:
     return placed.mutate(splits=(coins & kept) ^ turned)
 
 
-def drift(split: Table, profile: Table, *, distance: Distance, min_records: int, n_halves: int = N_HALVES) -> Table:
+def interest_drift(split: Table, profile: Table, *, distance: Distance, min_records: int, n_halves: int = N_HALVES) -> Table:
     """Returns one row a user with at least `min_records` records: drift_z, how far the halves are apart in standard deviations.
 
     Args:
-        split: see `split`, with the same `n_halves`.
+        split: see `split_halves`, with the same `n_halves`.
         profile: columns item, part and weight: whole numbers of `UNIT`ths as float64, so that sums are exact in any order.
             Every item of the records has a row.
         distance: between the profiles of two halves: the Jensen-Shannon divergence in nats, each half weighted by its length

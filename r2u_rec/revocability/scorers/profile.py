@@ -34,7 +34,7 @@ def by_category(column: pd.Series, counts: NDArray[np.integer], *, separator: st
         a frame of item, part and weight, float64 whole numbers of `UNIT`ths. An item of three categories gives each a third; an
         item without any belongs to a category of its own. At most 64 categories: the rarest are put together.
     """
-    item, code, names = categories_of(column, separator)
+    item, code, names = category_codes(column, separator)
     without = np.setdiff1d(np.arange(len(column)), item)
     item = np.concatenate([item, without])
     code = np.concatenate([code, np.full(len(without), len(names))])
@@ -49,7 +49,7 @@ def by_category(column: pd.Series, counts: NDArray[np.integer], *, separator: st
     return _frame(weights.coords[0], weights.coords[1], weights.data)
 
 
-def categories_of(column: pd.Series, separator: str) -> tuple[NDArray[np.int64], NDArray[np.int64], pd.Index]:
+def category_codes(column: pd.Series, separator: str) -> tuple[NDArray[np.int64], NDArray[np.int64], pd.Index]:
     """Returns (m,) items and (m,) codes of their categories, one pair a different entry of a cell, and the names of the codes, sorted."""
     text = column.astype("string").fillna("").str.strip().reset_index(drop=True)
     lists = (text.str.split(separator) if separator else text).explode().str.strip()

@@ -45,7 +45,7 @@ def surprisal(rarest: Table, *, n: int, n_users: int) -> Table:
     return some.group_by("user").aggregate(surprisal=-sum(bits[1:], bits[0]))
 
 
-def crowd(rarest: Table, pairs: Table, *, n: int) -> Table:
+def crowd_size(rarest: Table, pairs: Table, *, n: int) -> Table:
     """Returns one row a user: crowd, how many users, oneself included, have all of the user's `n` rarest items.
 
     Who has fewer than n items is looked for by those there are.

@@ -10,7 +10,7 @@ from ibis.expr.types import Table
 from numpy.typing import NDArray
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.revocability.scorers.profile import categories_of
+from r2u_rec.revocability.scorers.profile import category_codes
 from r2u_rec.suggest import choices
 
 
@@ -26,7 +26,7 @@ def items_in(column: pd.Series, wanted: Iterable[str], *, separator: str) -> NDA
     Raises:
         SettingsError: a wanted category is no entry of any item.
     """
-    item, code, names = categories_of(column, separator)
+    item, code, names = category_codes(column, separator)
     wanted = list(wanted)
     unknown = [name for name in wanted if name not in names]
     if unknown:

@@ -20,7 +20,7 @@ from r2u_rec.unlearn.curvature.blocks import TableBlocks, gather_blocks
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions, SupportsRowInteractions
 
 INTERACTIONS_AT_ONCE = 262_144
-"""Contacts gathered in one piece: what bounds the memory of a large request, and of the end of training."""
+"""Interactions gathered at once; bounds the memory of a large request and of the end of training."""
 
 Erase = Callable[[Ids, float], nn.Module]
 Calibrate = Callable[[Task, nn.Module, Any, Erase], float]

@@ -1,4 +1,4 @@
-"""What block Newton asks of a model: which rows of which table a record meets, and with what features."""
+"""What block Newton asks of a task: which table rows each record meets, and with which features."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Product = Callable[[Tensor], Tensor]
 
 
 class Solver(Protocol):
-    """Solves (H + damping I) x = right, or raises DivergenceError: no answer is better than an unfinished one."""
+    """Solves (H + damping I) x = right, or raises DivergenceError: an unfinished solution is never returned."""
 
     def solve(self, product: Product, right: Tensor, damping: float) -> Tensor: ...
 

@@ -1,4 +1,4 @@
-"""Fusing unlearning layers in closed form: one layer that does, on what each of several has met, what that one did."""
+"""Fuses unlearning layers in closed form: one layer reproduces the outputs of several on the features that each met."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Student:
                 handle.remove()
 
 
-def weights_of(model: nn.Module, patterns: tuple[str, ...] | None) -> list[str]:
+def matching_matrix_names(model: nn.Module, patterns: tuple[str, ...] | None) -> list[str]:
     """Returns the names of the trainable matrices that match a shell pattern, all when there are none.
 
     Raises:

@@ -17,7 +17,7 @@ from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
 from r2u_rec.unlearn.layers.fusion import Layer, fuse
-from r2u_rec.unlearn.layers.student import Student, weights_of
+from r2u_rec.unlearn.layers.student import Student, matching_matrix_names
 
 DISTANCES = ("likelihood", "squared")
 
@@ -64,8 +64,8 @@ class UnlearningLayers:
     Layers of a later request train from the same frozen model and are fused with the earlier ones in closed form (`fuse`).
 
     What remains: the frozen weights hold their imprint of the forgotten, covered, not removed. The memory holds the fused layer, so that
-    whoever has the memory can take the layer off again and has the old weights back; with `keep_layers=False` nothing is kept, and a
-    later request trains on the merged model. Erased rows are emptied by `attach`, whatever a layer adds to them.
+    access to the memory allows the layer to be subtracted and the old weights to be recovered; with `keep_layers=False` nothing is kept and
+    a later request trains on the merged model. Erased rows are emptied by `attach`, whatever a layer adds to them.
 
     Attributes:
         steps: of training, each on one retained and one forget batch; and as many for the augmented student where push > 0.
@@ -117,7 +117,7 @@ class UnlearningLayers:
 
     def remember(self, task: Task[Rec], model: nn.Module, records: Rec, *, seed: int) -> LayersMemory:
         """Keeps no layers yet; SettingsError when `tables` matches no matrix of the model."""
-        weights_of(model, self.tables)
+        matching_matrix_names(model, self.tables)
         return LayersMemory({})
 
     def edit_(self, task: Task[Rec], model: nn.Module, forget: Rec, left: Rec, memory: LayersMemory, *, seed: int) -> LayersMemory:
@@ -128,7 +128,7 @@ class UnlearningLayers:
             SettingsError: losses below 0 with distance="likelihood".
         """
         _add_(model, memory.layers, -1.0)  # the frozen model
-        names = weights_of(model, self.tables)
+        names = matching_matrix_names(model, self.tables)
         model.eval()
         augmented = None
         if self.push > 0:

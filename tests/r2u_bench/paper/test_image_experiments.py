@@ -7,7 +7,7 @@ from image_toys import PRESET, made_rows
 from r2u_bench.paper.figures import fig3, fig8, fig10, fig12, fig13, table2
 from r2u_bench.paper.images import beyond as image_beyond
 from r2u_bench.paper.images import reference as image_reference
-from r2u_bench.paper.images.rows import at_crossing, differences, of, spoiled, within
+from r2u_bench.paper.images.rows import at_crossing, differences, select_rows, spoiled, within
 from r2u_bench.paper.verdict import Side, side
 
 from r2u_rec.trials.store import distinct
@@ -129,7 +129,7 @@ def test_a_class_that_is_lost_before_unlearning_spoils_the_comparison():
 def test_accuracy_is_read_at_the_step_at_which_the_leader_of_the_same_class_reaches_chance():
     rows = made_rows([spec for spec in fig3.FIG3.plan(PRESET) if spec["arm"] in ("standard", "repaired")], **FAST)
     then = at_crossing(rows)
-    leader = {row["seed"]: row["steps_to_chance"] for row in of(rows, "summary", arm="repaired", data="mnist")}
+    leader = {row["seed"]: row["steps_to_chance"] for row in select_rows(rows, "summary", arm="repaired", data="mnist")}
     for row in then:
         if row["data"] == "mnist":
             assert 0 <= row["step"] - leader[row["seed"]] < 5

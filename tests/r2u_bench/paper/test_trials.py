@@ -6,8 +6,8 @@ import pytest
 from paper_toys import spec, trial
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.trials.kinds import kind_of, kinds
-from r2u_rec.trials.store import FOLDER, described, distinct, made_trial, read_trial, rows_of, trial_key, write_trial
+from r2u_rec.trials.kinds import kinds, trial_kind
+from r2u_rec.trials.store import FOLDER, distinct, made_trial, read_trial, rows_of, spec_in_words, trial_key, write_trial
 
 
 def test_the_name_does_not_depend_on_the_order_of_settings_or_on_one_and_one_point_nought():
@@ -70,7 +70,7 @@ def test_equal_specs_are_one_trial():
 
 
 def test_a_trial_is_described_by_what_tells_it_apart():
-    assert described({"kind": "image", "seed": 3, "forget": [1, 7], "lr": 0.1, "arm": "noisy"}) == "image noisy forget 1+7 seed 3"
+    assert spec_in_words({"kind": "image", "seed": 3, "forget": [1, 7], "lr": 0.1, "arm": "noisy"}) == "image noisy forget 1+7 seed 3"
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_a_trial_is_described_by_what_tells_it_apart():
 )
 def test_an_unknown_kind_is_refused(kind, said):
     with pytest.raises(SettingsError, match=said):
-        kind_of({"kind": kind})
+        trial_kind({"kind": kind})
 
 
 def test_a_kind_may_be_a_function_with_a_version_of_its_own():
-    assert kind_of(spec()).version == 1
-    assert kind_of({"kind": "paper_toys:run@7"}).version == 7
-    assert kind_of(spec()).load()(spec(device="cpu"))[0]["steps"] == 24
+    assert trial_kind(spec()).version == 1
+    assert trial_kind({"kind": "paper_toys:run@7"}).version == 7
+    assert trial_kind(spec()).load()(spec(device="cpu"))[0]["steps"] == 24
 
 
 @pytest.mark.parametrize("kind", ["paper_toys:gone", "no_such_module:run"])
 def test_a_function_that_is_not_there_is_refused(kind):
     with pytest.raises(SettingsError, match=r"the kind of trial .* is not there"):
-        kind_of({"kind": kind}).load()
+        trial_kind({"kind": kind}).load()

@@ -271,7 +271,9 @@ def test_a_file_gets_aligned_text_with_a_line_a_system(found):
     spans = [m.span() for m in re.finditer("-+", rule)]
     assert [head[a:b].strip() for a, b in spans] == list(HEADINGS)
     table = [[row[a:b].strip() for a, b in spans] for row in rows]
-    assert [row[:2] for row in table] == [[line.model, label(line)] for line in found.lines]
+    assert [row[0] for row in table] == [line.model for line in found.lines]
+    assert [row[1].removesuffix(" (reference)") for row in table] == [label(line) for line in found.lines]
+    assert [row[1].endswith(" (reference)") for row in table] == [line.family == "reference" for line in found.lines]
     npo = dict(zip(HEADINGS, table[4], strict=True))
     assert (npo["system"], npo["memory, MB"], npo["reads"], npo["exact"]) == ("NPO", NOTHING, "request", "approximate")
     assert npo["kept"].startswith("0.940 ± 0.0")

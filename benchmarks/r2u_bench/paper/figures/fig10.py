@@ -8,7 +8,7 @@ from typing import Any
 from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.images.pictures_of_images import retention
 from r2u_bench.paper.images.plans import class_of, spec_of
-from r2u_bench.paper.images.rows import TITLES, of, percent, sets_of, told
+from r2u_bench.paper.images.rows import TITLES, format_side, percent, select_rows, sets_of
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -26,7 +26,7 @@ def plan_overlap(preset: Preset) -> list[dict[str, Any]]:
 
 
 def judge_overlap(rows: Rows) -> Verdict:
-    ends = shares(percent(of(rows, "summary"), "retain_at_chance"))
+    ends = shares(percent(select_rows(rows, "summary"), "retain_at_chance"))
     names = overlaps(ends)
     found = {name: side(name, ends, "retain_at_chance", share=name) for name in names}
     none, most, clean = found[names[0]], found[names[-1]], found[names[1]]
@@ -50,7 +50,7 @@ def judge_overlap(rows: Rows) -> Verdict:
             ),
         ),
         notes=(
-            f"Retain accuracy at chance (%): {'; '.join(f'{name} {told(each)}' for name, each in found.items())}.",
+            f"Retain accuracy at chance (%): {'; '.join(f'{name} {format_side(each)}' for name, each in found.items())}.",
             "Overlap is in what training is told may be withdrawn; what is withdrawn later, and measured, is the class alone.",
         ),
     )
@@ -70,7 +70,7 @@ def overlaps(rows: Rows) -> list[str]:
 
 
 def draw_overlap(rows: Rows, path: Path) -> None:
-    ends = shares(percent(of(rows, "summary"), "retain_at_chance"))
+    ends = shares(percent(select_rows(rows, "summary"), "retain_at_chance"))
     retention([(TITLES[sets_of(rows)[0]], ends, "share", {name: name for name in overlaps(ends)})], path)
 
 

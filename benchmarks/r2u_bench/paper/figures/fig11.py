@@ -7,8 +7,8 @@ from pathlib import Path
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.figures.fig6 import RESILIENCE, WAYS, with_way
 from r2u_bench.paper.preset import Preset
-from r2u_bench.paper.texts.curves import of
-from r2u_bench.paper.texts.judge import said
+from r2u_bench.paper.texts.curves import select_rows
+from r2u_bench.paper.texts.judge import summary
 from r2u_bench.paper.texts.plans import enron_spec
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -25,7 +25,7 @@ def judge(rows: Rows) -> Verdict:
     every = with_way(rows)
     claims = []
     for state, when in STATES.items():
-        mine = of(every, what=state)
+        mine = select_rows(every, what=state)
         claims.append(
             claim(
                 f"{when.capitalize()}, a linear probe tells D_f from D_r better with the resilience term",
@@ -34,8 +34,8 @@ def judge(rows: Rows) -> Verdict:
                 against=side(WAYS["without"], mine, "separation_auc", way="without"), better="greater",
             )
         )  # fmt: skip
-    others = [side(WAYS[way], of(every, what="trained"), "separation_auc", way=way) for way in ("standard", "retrained")]
-    note = "After training: " + "; ".join(f"{each.name} {said(each)}" for each in others if each.n) + "."
+    others = [side(WAYS[way], select_rows(every, what="trained"), "separation_auc", way=way) for way in ("standard", "retrained")]
+    note = "After training: " + "; ".join(f"{each.name} {summary(each)}" for each in others if each.n) + "."
     return Verdict(
         tuple(claims),
         notes=(note, "t-SNE has no unit and no test; the claim is held against a linear probe on the same pooled last hidden states."),
@@ -45,14 +45,14 @@ def judge(rows: Rows) -> Verdict:
 def draw(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures_of_text
 
-    points = of(with_way(rows), what="point")
+    points = select_rows(with_way(rows), what="point")
     panels = []
     for state, when in STATES.items():
         for way in ("without", "with"):
-            mine = of(points, way=way, state=state)
+            mine = select_rows(points, way=way, state=state)
             seed = min((row["seed"] for row in mine), default=None)
             clouds = {
-                name: [(row["x"], row["y"]) for row in of(mine, seed=seed, set=part)]
+                name: [(row["x"], row["y"]) for row in select_rows(mine, seed=seed, set=part)]
                 for part, name in (("forget", "to forget"), ("retain", "retained"))
             }
             if mine:

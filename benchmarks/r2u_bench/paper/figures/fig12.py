@@ -8,7 +8,7 @@ from typing import Any
 from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.images.arms import NAMES
 from r2u_bench.paper.images.plans import N_CLASSES, class_of, spec_of
-from r2u_bench.paper.images.rows import TITLES, of, percent, sets_of, told
+from r2u_bench.paper.images.rows import TITLES, format_side, percent, select_rows, sets_of
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -26,14 +26,14 @@ def plan_diversity(preset: Preset) -> list[dict[str, Any]]:
 
 
 def judge_diversity(rows: Rows) -> Verdict:
-    ends = [{**row, "many": len(row["forget"])} for row in percent(of(rows, "summary"), "retain_at_chance", "forget_before")]
+    ends = [{**row, "many": len(row["forget"])} for row in percent(select_rows(rows, "summary"), "retain_at_chance", "forget_before")]
     counts = sorted({row["many"] for row in ends})
     by = ("data", "seed")
     found = {many: side(classes(many), ends, "retain_at_chance", pair_by=by, arm="repaired", many=many) for many in counts}
     plain = {many: side(f"standard, {classes(many)}", ends, "retain_at_chance", pair_by=by, arm="standard", many=many) for many in counts}
     few, most = counts[0], counts[-1]
     steps = "; ".join(
-        f"{classes(many)} {told(side('', ends, 'steps_to_half', pair_by=by, arm=arm, many=many))} ({NAMES[arm]})"
+        f"{classes(many)} {format_side(side('', ends, 'steps_to_half', pair_by=by, arm=arm, many=many))} ({NAMES[arm]})"
         for many in counts
         for arm in ("standard", "repaired")
     )
@@ -70,7 +70,7 @@ def judge_diversity(rows: Rows) -> Verdict:
 def draw_diversity(rows: Rows, path: Path) -> None:
     from r2u_bench.paper.pictures_by_class import Bars, bars
 
-    ends = [{**row, "many": len(row["forget"])} for row in percent(of(rows, "summary"), "retain_at_chance")]
+    ends = [{**row, "many": len(row["forget"])} for row in percent(select_rows(rows, "summary"), "retain_at_chance")]
     groups = {
         classes(many): {
             NAMES[arm]: list(side("", ends, "retain_at_chance", arm=arm, many=many).values.values()) for arm in ("standard", "repaired")

@@ -8,7 +8,7 @@ from typing import Any
 from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.figures.fig8 import panel_of
 from r2u_bench.paper.images.plans import class_of, spec_of
-from r2u_bench.paper.images.rows import of, told
+from r2u_bench.paper.images.rows import format_side, select_rows
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -30,7 +30,7 @@ def plan_timing(preset: Preset) -> list[dict[str, Any]]:
 
 
 def judge_timing(rows: Rows) -> Verdict:
-    ends = of(timed(rows), "summary")
+    ends = select_rows(timed(rows), "summary")
     steps = {when: side(when, ends, "steps_to_half", when=when) for when in (*QUARTERS, "no preparation")}
     none, last = steps["no preparation"], steps[QUARTERS[-1]]
     claims = [
@@ -55,7 +55,9 @@ def judge_timing(rows: Rows) -> Verdict:
         )
         for when in QUARTERS[:-1]
     ]
-    return Verdict(tuple(claims), notes=(f"Ascent steps to 50 %: {'; '.join(f'{when} {told(each)}' for when, each in steps.items())}.",))
+    return Verdict(
+        tuple(claims), notes=(f"Ascent steps to 50 %: {'; '.join(f'{when} {format_side(each)}' for when, each in steps.items())}.",)
+    )
 
 
 def draw_timing(rows: Rows, path: Path) -> None:

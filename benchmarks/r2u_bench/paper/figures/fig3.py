@@ -15,12 +15,12 @@ from r2u_bench.paper.images.rows import (
     TITLES,
     at_crossing,
     differences,
-    of,
+    format_side,
     percent,
     ratios,
+    select_rows,
     sets_of,
     spoiled,
-    told,
     within,
 )
 from r2u_bench.paper.preset import Preset
@@ -46,7 +46,7 @@ def judge_efficiency(rows: Rows) -> Verdict:
     targets: list[Target] = []
     for data in sets_of(rows):
         mine = [row for row in rows if row["data"] == data]
-        summaries = of(mine, "summary")
+        summaries = select_rows(mine, "summary")
         kept, lost = comparable(summaries, "forget_before", {arm: f"{NAMES[arm]}, {TITLES[data]}" for arm in BASELINES})
         excluded += lost
         claims += _efficiency_claims(mine, data, kept)
@@ -67,14 +67,14 @@ def judge_efficiency(rows: Rows) -> Verdict:
 
 
 def _efficiency_claims(rows: Rows, data: str, kept: list[str]) -> list[Claim]:
-    summaries, then = of(rows, "summary"), at_crossing(rows)
+    summaries, then = select_rows(rows, "summary"), at_crossing(rows)
     base = side("standard", summaries, "forget_before", arm="standard")
     rival = best(then, "forget_then", kept, "less") or "standard"
     on = TITLES[data]
     broken = {arm: spoiled(rows, arm, base) for arm in ("literal", "literal-balanced")}
     literal = "literal" if not broken["literal"] else "literal-balanced"
     why = {"literal": "" if literal == "literal" else f"With x drawn half and half, because as printed {broken['literal'].rstrip('.')}."}
-    ran = bool(of(summaries, "summary", arm=literal))
+    ran = bool(select_rows(summaries, "summary", arm=literal))
     repaired = side(NAMES["repaired"], then, "forget_then", arm="repaired")
     fewer = {arm: side(NAMES[arm], summaries, "steps_to_half", arm=arm) for arm in ("standard", "repaired")}
     return [
@@ -105,7 +105,7 @@ def _efficiency_claims(rows: Rows, data: str, kept: list[str]) -> list[Claim]:
 def _unharmed(rows: Rows, on: str, broken: Mapping[str, str]) -> Claim:
     findings = []
     for settings, arm in (("literal", "literal"), ("repaired", "repaired")):
-        if not of(rows, "summary", arm=arm):
+        if not select_rows(rows, "summary", arm=arm):
             continue
         found = differences(NAMES[arm], rows, "forget_before", arm, "standard")
         if settings == "literal" and broken["literal"]:
@@ -120,7 +120,7 @@ def _unharmed(rows: Rows, on: str, broken: Mapping[str, str]) -> Claim:
 
 
 def _targets(rows: Rows, kept: list[str]) -> list[Target]:
-    summaries = of(rows, "summary")
+    summaries = select_rows(rows, "summary")
     steps = {arm: side(arm, summaries, "steps_to_half", arm=arm) for arm in (*kept, "repaired")}
     mine = steps["repaired"]
     if mine.mean is None or steps["standard"].mean is None:
@@ -136,27 +136,28 @@ def _targets(rows: Rows, kept: list[str]) -> list[Target]:
     found = [
         Target(
             "at least 5 times fewer ascent steps to 50 % than standard training, on average",
-            f"{by_standard:.1f} times ({told(steps['standard'])} against {told(mine)}); worst trial {min(single.values.values()):.1f}",
+            f"{by_standard:.1f} times ({format_side(steps['standard'])} against {format_side(mine)}); "
+            f"worst trial {min(single.values.values()):.1f}",
             by_standard >= 5 and not mine.lacking,
         ),
         Target(
             "at least 3 times fewer than the best comparable baseline",
-            f"{by_rival:.1f} times (against {NAMES[rival]}, {told(steps[rival])})",
+            f"{by_rival:.1f} times (against {NAMES[rival]}, {format_side(steps[rival])})",
             by_rival >= 3 and not mine.lacking,
         ),
         Target(
             "retain accuracy at chance within 0.5 points of before",
-            f"loses {told(lost, 2)} points",
+            f"loses {format_side(lost, 2)} points",
             lost.mean is not None and lost.mean <= 0.5 and not lost.lacking,
         ),
         Target(
             "forget accuracy before unlearning within 1 point of standard training in at least 9 of 10 trials",
-            f"{good} of {before.n}; difference {told(before, 2)} points; retain accuracy differs by {told(retained, 2)}",
+            f"{good} of {before.n}; difference {format_side(before, 2)} points; retain accuracy differs by {format_side(retained, 2)}",
             good >= 0.9 * before.n,
         ),
     ]
     if times.mean is not None:
-        found.append(Target("whole training at most 1.2 times standard in time", f"{told(times, 2)} times", times.mean <= 1.2))
+        found.append(Target("whole training at most 1.2 times standard in time", f"{format_side(times, 2)} times", times.mean <= 1.2))
     return found
 
 
@@ -164,7 +165,7 @@ def _not_run(rows: Rows) -> list[str]:
     """Returns which baselines a set lacks by the preset's choice, a sentence a set."""
     said = []
     for data in sets_of(rows):
-        there = {row["arm"] for row in of(rows, "summary", data=data)}
+        there = {row["arm"] for row in select_rows(rows, "summary", data=data)}
         lacking = [NAMES[arm] for arm in BASELINES if arm not in there]
         if lacking:
             said.append(f"{TITLES[data]}: not run with this preset: {', '.join(lacking)}; the best baseline is the best of the others.")
@@ -174,9 +175,9 @@ def _not_run(rows: Rows) -> list[str]:
 def _controls(rows: Rows) -> list[str]:
     said = []
     for data in sets_of(rows):
-        summaries = of(rows, "summary", data=data)
+        summaries = select_rows(rows, "summary", data=data)
         parts = [
-            f"{NAMES[arm]} {told(found)}" + (f", never reached in {found.lacking}" if found.lacking else "")
+            f"{NAMES[arm]} {format_side(found)}" + (f", never reached in {found.lacking}" if found.lacking else "")
             for arm in ("standard", "repaired", "literal-balanced", *CONTROLS)
             if (found := side(arm, summaries, "steps_to_half", arm=arm)).n
         ]
@@ -187,8 +188,8 @@ def _controls(rows: Rows) -> list[str]:
 def judge_retention(rows: Rows) -> Verdict:
     claims = []
     for data in sets_of(rows):
-        mine = percent(of(rows, "summary", data=data), "retain_at_chance", "retain_before")
-        base = side("standard", of(rows, "summary", data=data), "forget_before", arm="standard")
+        mine = percent(select_rows(rows, "summary", data=data), "retain_at_chance", "retain_before")
+        base = side("standard", select_rows(rows, "summary", data=data), "forget_before", arm="standard")
         literal = side(
             NAMES["literal-balanced"],
             mine,
@@ -201,7 +202,7 @@ def judge_retention(rows: Rows) -> Verdict:
                 f"{TITLES[data]}: more retain accuracy is left at chance than after standard training",
                 paper="p < 1e-14 on every class",
                 unit="%",
-                literal=literal if of(mine, "summary", arm="literal-balanced") else None,
+                literal=literal if select_rows(mine, "summary", arm="literal-balanced") else None,
                 repaired=side(NAMES["repaired"], mine, "retain_at_chance", arm="repaired"),
                 against=side(NAMES["standard"], mine, "retain_at_chance", arm="standard"),
                 better="greater",
@@ -218,11 +219,11 @@ def draw_efficiency(rows: Rows, path: Path) -> None:
     for data in sets_of(rows):
         mine = [row for row in rows if row["data"] == data]
         curve = [
-            *({**row, "x": row["step"]} for row in of(mine, "curve")),
-            *({**row, "x": EPOCH_WIDTH * (row["epoch"] - row["epochs"] - 1)} for row in of(mine, "training") if row["epoch"] > 2),
+            *({**row, "x": row["step"]} for row in select_rows(mine, "curve")),
+            *({**row, "x": EPOCH_WIDTH * (row["epoch"] - row["epochs"] - 1)} for row in select_rows(mine, "training") if row["epoch"] > 2),
         ]
         lines = pictures.series(percent(curve, "forget_accuracy"), by="arm", x="x", y="forget_accuracy", names=shown)
-        chance = of(mine, "summary", diverged=False)[0]["chance"]
+        chance = select_rows(mine, "summary", diverged=False)[0]["chance"]
         panels.append(
             pictures.Panel(
                 TITLES[data],
@@ -239,7 +240,9 @@ def draw_efficiency(rows: Rows, path: Path) -> None:
 
 def draw_retention(rows: Rows, path: Path) -> None:
     names = {arm: NAMES[arm] for arm in ("standard", "literal-balanced", "repaired")}
-    retention([(TITLES[data], percent(of(rows, "summary", data=data), "retain_at_chance"), "arm", names) for data in sets_of(rows)], path)
+    retention(
+        [(TITLES[data], percent(select_rows(rows, "summary", data=data), "retain_at_chance"), "arm", names) for data in sets_of(rows)], path
+    )
 
 
 FIG3 = Experiment(

@@ -7,7 +7,7 @@ from pathlib import Path
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.texts.arms import NAMES
-from r2u_bench.paper.texts.curves import ahead, drawn, forgotten, of, references
+from r2u_bench.paper.texts.curves import ahead, drawn, forgotten, references, select_rows
 from r2u_bench.paper.texts.judge import MODELS, arm_side, best_arm, chosen, comparable_arms, fair, pairs
 from r2u_bench.paper.texts.plans import listed, text_spec
 from r2u_bench.paper.verdict import Claim, Excluded, Verdict, claim
@@ -43,16 +43,16 @@ def judge(rows: Rows) -> Verdict:
     for data, model in pairs(rows):
         mine = chosen(rows, data, model)
         where = f"{MODELS.get(model, model)} on {data}"
-        found = of(forgotten(mine), unlearner="ascent")
+        found = select_rows(forgotten(mine), unlearner="ascent")
         kept, lost = comparable_arms(found, where=f", {where}")
         excluded += lost
         claims.append(_steps(mine, found, kept, where))
-        claims += [_crossing(mine, kept, where, arm) for arm in ("literal", "repaired") if of(mine, arm=arm)]
+        claims += [_crossing(mine, kept, where, arm) for arm in ("literal", "repaired") if select_rows(mine, arm=arm)]
         reference = [float(row["forget_loss"]) for row in references(mine).values()]
-        lacking = [NAMES[arm] for arm in ARMS if not of(mine, arm=arm)]
+        lacking = [NAMES[arm] for arm in ARMS if not select_rows(mine, arm=arm)]
         if lacking:
             notes.append(f"{where}: not run with this preset: {', '.join(lacking)}.")
-        sizes = [row["n_parameters"] for row in of(mine, what="trained") if row.get("n_parameters")]
+        sizes = [row["n_parameters"] for row in select_rows(mine, what="trained") if row.get("n_parameters")]
         if sizes:
             notes.append(f"{where}: {max(sizes) / 1e6:.2f} million parameters.")
         if reference:
@@ -75,7 +75,7 @@ def _crossing(mine: Rows, kept: list[str], where: str, arm: str) -> Claim:
     """The paper's own comparison, at the step where the prepared model first crosses 20."""
     then = ahead(mine, arm, kept, DESTROYED)
     rival = best_arm(then, kept, "loss_then", least=False)
-    found = fair(arm_side(then, arm, "loss_then"), mine, arm=arm) if of(then, arm=arm) else None
+    found = fair(arm_side(then, arm, "loss_then"), mine, arm=arm) if select_rows(then, arm=arm) else None
     return claim(
         f"{where}, {arm} settings: when Ready2Unlearn first crosses a forget loss of 20, it is higher than the best baseline's",
         paper="higher, p < 1e-7, 10 trials", unit="nats of forget loss",
@@ -89,8 +89,8 @@ def _steps(mine: Rows, found: Rows, kept: list[str], where: str) -> Claim:
     return claim(
         f"{where}: Ready2Unlearn reaches the loss of a retrained model in fewer steps than the best comparable baseline",
         paper="fewer ascent steps to noticeable unlearning", unit="ascent steps",
-        literal=fair(arm_side(found, "literal", "step"), mine, arm="literal") if of(found, arm="literal") else None,
-        repaired=fair(arm_side(found, "repaired", "step"), mine, arm="repaired") if of(found, arm="repaired") else None,
+        literal=fair(arm_side(found, "literal", "step"), mine, arm="literal") if select_rows(found, arm="literal") else None,
+        repaired=fair(arm_side(found, "repaired", "step"), mine, arm="repaired") if select_rows(found, arm="repaired") else None,
         against=None if rival is None else arm_side(found, rival, "step"), better="less",
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def draw(rows: Rows, path: Path) -> None:
     panels = []
     for data, model in pairs(rows):
         mine = chosen(rows, data, model)
-        points = drawn(of(mine, what="curve", unlearner="ascent"))
+        points = drawn(select_rows(mine, what="curve", unlearner="ascent"))
         curves = pictures.series(points, by="arm", x="step", y="forget_loss", names=NAMES)
         reference = [float(row["forget_loss"]) for row in references(mine).values()]
         levels = [(sum(reference) / len(reference), "retrained")] if reference else []

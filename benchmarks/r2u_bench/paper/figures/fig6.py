@@ -9,8 +9,8 @@ from typing import Any
 
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.preset import Preset
-from r2u_bench.paper.texts.curves import of
-from r2u_bench.paper.texts.judge import MODELS, fair, said
+from r2u_bench.paper.texts.curves import select_rows
+from r2u_bench.paper.texts.judge import MODELS, fair, summary
 from r2u_bench.paper.texts.plans import ENRON, ENRON_MODELS, enron_spec, listed
 from r2u_bench.paper.verdict import Claim, Side, Verdict, claim, side
 
@@ -51,11 +51,11 @@ def with_way(rows: Rows) -> list[dict[str, Any]]:
 
 def recovered_side(rows: Rows, way: str, model: str, figure: str = "forget_loss") -> Side:
     """Returns the figure after recovery on all of D_rc."""
-    return side(WAYS[way], of(rows, what="recovered", recovery=0), figure, way=way, model=model)
+    return side(WAYS[way], select_rows(rows, what="recovered", recovery=0), figure, way=way, model=model)
 
 
 def _fair_side(rows: Rows, model: str, way: str) -> Side:
-    return fair(recovered_side(rows, way, model), of(rows, model=model), way=way)
+    return fair(recovered_side(rows, way, model), select_rows(rows, model=model), way=way)
 
 
 def judge(rows: Rows) -> Verdict:
@@ -102,8 +102,8 @@ def gap_note(rows: Rows, model: str, name: str) -> str:
         each = recovered_side(rows, way, model)
         if each.mean is not None:
             gap = never.mean - each.mean
-            gaps.append(f"{WAYS[way]} {said(each)}, " + (f"{gap:.2f} below it" if gap > 0 else "not below it"))
-    return f"{name}: never seen and then fine-tuned alike {said(never, 'nats')}; after recovery " + "; ".join(gaps) + "."
+            gaps.append(f"{WAYS[way]} {summary(each)}, " + (f"{gap:.2f} below it" if gap > 0 else "not below it"))
+    return f"{name}: never seen and then fine-tuned alike {summary(never, 'nats')}; after recovery " + "; ".join(gaps) + "."
 
 
 def draw(rows: Rows, path: Path) -> None:
@@ -123,9 +123,9 @@ def draw(rows: Rows, path: Path) -> None:
 
 def timeline(rows: Rows) -> tuple[list[dict[str, Any]], list[tuple[float, str]]]:
     """Returns points of the three phases on one axis, one unit wide each, and where unlearning and recovery start."""
-    training = of(rows, what="phase", phase="training")
-    curve = of(rows, what="curve", unlearner="ascent")
-    recovery = of(rows, what="phase", phase="recovery", recovery=0)
+    training = select_rows(rows, what="phase", phase="training")
+    curve = select_rows(rows, what="curve", unlearner="ascent")
+    recovery = select_rows(rows, what="phase", phase="recovery", recovery=0)
     last = {"training": max((row["epoch"] for row in training), default=1), "recovery": max((row["epoch"] for row in recovery), default=1)}
     ends = {row["trial"]: max(each["step"] for each in curve if each["trial"] == row["trial"]) for row in curve}
     points = [{**row, "x": row["epoch"] / last["training"]} for row in training]
@@ -145,7 +145,7 @@ def draw_table(rows: Rows, path: Path) -> None:
     every = with_way(rows)
     models = list(dict.fromkeys(row["model"] for row in every))
     ways = [way for way in WAYS if any(recovered_side(every, way, model).n for model in models)]
-    lines = [[WAYS[way], *(said(recovered_side(every, way, model)) for model in models)] for way in ways]
+    lines = [[WAYS[way], *(summary(recovered_side(every, way, model)) for model in models)] for way in ways]
     pictures_of_text.table(["Converged loss on D_f (nats)", *(MODELS.get(model, model) for model in models)], lines, path)
 
 

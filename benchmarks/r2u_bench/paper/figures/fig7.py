@@ -7,8 +7,8 @@ from pathlib import Path
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.figures.fig6 import RESILIENCE, WAYS, with_way
 from r2u_bench.paper.preset import Preset
-from r2u_bench.paper.texts.curves import of
-from r2u_bench.paper.texts.judge import fair, said
+from r2u_bench.paper.texts.curves import select_rows
+from r2u_bench.paper.texts.judge import fair, summary
 from r2u_bench.paper.texts.plans import enron_spec
 from r2u_bench.paper.verdict import Side, Verdict, claim, side
 
@@ -22,7 +22,7 @@ def plan(preset: Preset) -> list[Spec]:
 def judge(rows: Rows) -> Verdict:
     ends = [row for row in with_way(rows) if row["what"] == "unlearned" and row.get("unlearner") == "ascent"]
     gaps = {way: fair(_gap(ends, way), with_way(rows), way=way) for way in ("standard", "with", "literal")}
-    before = {way: _gap(of(with_way(rows), what="trained"), way) for way in ("standard", "with", "retrained")}
+    before = {way: _gap(select_rows(with_way(rows), what="trained"), way) for way in ("standard", "with", "retrained")}
     return Verdict(
         (
             claim(
@@ -36,7 +36,9 @@ def judge(rows: Rows) -> Verdict:
             "Tokens of names, addresses, numbers, logins and every word that is not common in news are masked before "
             "anything is stored; the claim "
             "is tested on all e-mails to forget, not on the one that is shown.",
-            "The same difference before unlearning: " + "; ".join(f"{each.name} {said(each)}" for each in before.values() if each.n) + ".",
+            "The same difference before unlearning: "
+            + "; ".join(f"{each.name} {summary(each)}" for each in before.values() if each.n)
+            + ".",
         ),
     )  # fmt: skip
 
@@ -48,7 +50,7 @@ def _gap(rows: Rows, way: str) -> Side:
 def draw(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures_of_text
 
-    tokens = of(with_way(rows), what="token", state="unlearned")
+    tokens = select_rows(with_way(rows), what="token", state="unlearned")
     shared = set.intersection(*({row["seed"] for row in tokens if row["way"] == way} for way in ("standard", "with")))
     texts = []
     for way in ("standard", "with"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.images.plans import class_of, spec_of
-from r2u_bench.paper.images.rows import TITLES, of, percent, sets_of, told
+from r2u_bench.paper.images.rows import TITLES, format_side, percent, select_rows, sets_of
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Side, Verdict, claim, side
 
@@ -26,12 +26,14 @@ def plan_duration(preset: Preset) -> list[dict[str, Any]]:
 
 
 def judge_duration(rows: Rows) -> Verdict:
-    ends = of(rows, "summary")
+    ends = select_rows(rows, "summary")
     durations = sorted({row["prepare"] for row in ends})
     steps = {n: side(epochs(n), ends, "steps_to_half", prepare=n) for n in durations}
     short, long = steps[durations[0]], steps[durations[-1]]
     trend = slopes(ends)
-    before = "; ".join(f"{epochs(n)} {told(side('', percent(ends, 'forget_before'), 'forget_before', prepare=n))}" for n in durations)
+    before = "; ".join(
+        f"{epochs(n)} {format_side(side('', percent(ends, 'forget_before'), 'forget_before', prepare=n))}" for n in durations
+    )
     return Verdict(
         claims=(
             claim(
@@ -52,7 +54,7 @@ def judge_duration(rows: Rows) -> Verdict:
             ),
         ),
         notes=(
-            f"Ascent steps to 50 %: {'; '.join(f'{epochs(n)} {told(found)}' for n, found in steps.items())}.",
+            f"Ascent steps to 50 %: {'; '.join(f'{epochs(n)} {format_side(found)}' for n, found in steps.items())}.",
             f"Forget accuracy before unlearning (%): {before}. A duration that has lost accuracy has paid for its speed.",
         ),
     )
@@ -84,7 +86,7 @@ def panel_of(rows: Rows, by: str, names: dict[Any, str]) -> Any:
     """Returns the panel of forget accuracy along the ascent, a line for each value of the column `by`."""
     from r2u_bench.paper import pictures
 
-    curve = percent(of(rows, "curve"), "forget_accuracy")
+    curve = percent(select_rows(rows, "curve"), "forget_accuracy")
     return pictures.Panel(
         TITLES[sets_of(rows)[0]],
         pictures.series(curve, by=by, x="step", y="forget_accuracy", names=names),

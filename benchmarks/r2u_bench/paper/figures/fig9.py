@@ -10,8 +10,8 @@ from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.images.arms import SETTINGS
 from r2u_bench.paper.images.plans import class_of, spec_of
 from r2u_bench.paper.preset import Preset
-from r2u_bench.paper.texts.curves import of
-from r2u_bench.paper.texts.judge import MODELS, said
+from r2u_bench.paper.texts.curves import select_rows
+from r2u_bench.paper.texts.judge import MODELS, summary
 from r2u_bench.paper.texts.plans import CORPORA, ONLY_PLAN, listed
 from r2u_bench.paper.verdict import Claim, Target, Verdict, claim, side
 
@@ -46,7 +46,7 @@ def overhead(rows: Rows) -> list[dict[str, Any]]:
     """Returns the rows with `overhead`, the paper's figure in percent, of each way that prepares."""
     return [
         {**row, "overhead": None if row["time_ratio"] is None else 100 * (row["time_ratio"] - 1)}
-        for row in of(rows, what="cost")
+        for row in select_rows(rows, what="cost")
         if row["way"] in WAYS
     ]
 
@@ -57,15 +57,15 @@ def judge(rows: Rows) -> Verdict:
     notes: list[str] = []
     for (task, model), mine in _tasks(every).items():
         name = f"{MODELS.get(model, model)} on {task}"
-        base = side("standard", [{**row, "none": 0.0} for row in of(mine, way="repaired")], "none")
+        base = side("standard", [{**row, "none": 0.0} for row in select_rows(mine, way="repaired")], "none")
         claims.append(
             claim(
                 f"{name}: preparation lengthens training to equal quality", paper="by 13.7 % on average, more for small models",
-                unit="percent of standard training", literal=side("literal settings", of(mine, way="literal"), "overhead"),
-                repaired=side("repaired", of(mine, way="repaired"), "overhead"), against=base, better="greater",
+                unit="percent of standard training", literal=side("literal settings", select_rows(mine, way="literal"), "overhead"),
+                repaired=side("repaired", select_rows(mine, way="repaired"), "overhead"), against=base, better="greater",
             )
         )  # fmt: skip
-        ratios = "; ".join(f"{text} {said(side(text, of(mine, way=way), 'step_ratio'), 'times')}" for way, text in WAYS.items())
+        ratios = "; ".join(f"{text} {summary(side(text, select_rows(mine, way=way), 'step_ratio'), 'times')}" for way, text in WAYS.items())
         notes.append(f"{name}, one step against a standard one in the last epoch: {ratios}.")
     return Verdict(tuple(claims), targets=_targets(every), notes=(*notes, *NOTES))
 
@@ -89,10 +89,10 @@ def _tasks(rows: Rows) -> Mapping[tuple[str, str], list[Any]]:
 def _targets(rows: Rows) -> tuple[Target, ...]:
     targets = []
     for (task, model), mine in _tasks(rows).items():
-        each = side("repaired", of(mine, way="repaired"), "whole_ratio")
+        each = side("repaired", select_rows(mine, way="repaired"), "whole_ratio")
         if each.mean is not None:
             text = f"{MODELS.get(model, model)} on {task}: whole training at most {WHOLE} times as long as standard training"
-            targets.append(Target(text, said(each, "times"), each.mean <= WHOLE))
+            targets.append(Target(text, summary(each, "times"), each.mean <= WHOLE))
     return tuple(targets)
 
 
@@ -102,7 +102,7 @@ def draw(rows: Rows, path: Path) -> None:
     lines = []
     for (task, model), mine in _tasks(overhead(rows)).items():
         for way, text in WAYS.items():
-            chosen = of(mine, way=way)
+            chosen = select_rows(mine, way=way)
             cells = [_said(side(text, chosen, figure)) for figure in ("step_ratio", "whole_ratio", "overhead")]
             lines.append([f"{MODELS.get(model, model)}, {task}", text, *cells])
     headings = ["model, task", "way", "step,\ntimes standard", "whole training,\ntimes standard", "overhead to\nequal quality, %"]
@@ -112,7 +112,7 @@ def draw(rows: Rows, path: Path) -> None:
 def _said(each: Any) -> str:
     if each.mean is None:
         return "never reached" if each.lacking else "no figure"
-    text = said(each)
+    text = summary(each)
     return f"{text}, {each.lacking} never" if each.lacking else text
 
 

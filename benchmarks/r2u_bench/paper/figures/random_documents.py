@@ -7,8 +7,8 @@ from pathlib import Path
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.texts.arms import NAMES
-from r2u_bench.paper.texts.curves import drawn, forgotten, of, references
-from r2u_bench.paper.texts.judge import arm_side, fair, said
+from r2u_bench.paper.texts.curves import drawn, forgotten, references, select_rows
+from r2u_bench.paper.texts.judge import arm_side, fair, summary
 from r2u_bench.paper.texts.plans import enron_spec
 from r2u_bench.paper.verdict import Claim, Verdict, claim
 
@@ -23,7 +23,7 @@ def plan(preset: Preset) -> list[Spec]:
 
 def judge(rows: Rows) -> Verdict:
     mine = [row for row in rows if row["arm"] not in ("repaired",) or not row["lambda2"]]
-    found = of(forgotten(mine), unlearner="ascent")
+    found = select_rows(forgotten(mine), unlearner="ascent")
     prepared = {figure: fair(arm_side(found, "repaired", figure), mine, arm="repaired") for figure in ("step", *FIGURES)}
     claims: list[Claim] = [
         claim(
@@ -54,7 +54,7 @@ def _auc(rows: Rows, found: Rows) -> list[str]:
     if not known:
         return []
     retrained = sum(row["min_k_auc"] for row in known) / len(known)
-    said_of = "; ".join(f"{NAMES[arm]} {said(arm_side(found, arm, 'min_k_auc'))}" for arm in ("standard", "repaired"))
+    said_of = "; ".join(f"{NAMES[arm]} {summary(arm_side(found, arm, 'min_k_auc'))}" for arm in ("standard", "repaired"))
     return [
         f"Min-20 % AUC at the retrained model's mean loss: {said_of}; of the retrained model {retrained:.2f}. "
         "Equal mean loss is not yet forgetting."
@@ -64,7 +64,7 @@ def _auc(rows: Rows, found: Rows) -> list[str]:
 def draw(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    points = drawn(of([row for row in rows if row["arm"] != "repaired" or not row["lambda2"]], what="curve", unlearner="ascent"))
+    points = drawn(select_rows([row for row in rows if row["arm"] != "repaired" or not row["lambda2"]], what="curve", unlearner="ascent"))
     panels = []
     for figure, label in (("retain_loss", "loss on shown retained e-mails"), ("heldout_loss", "loss on held-out e-mails")):
         binned = [{**row, "level": round(row["forget_loss"] * 4) / 4} for row in points]

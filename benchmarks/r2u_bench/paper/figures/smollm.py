@@ -7,8 +7,8 @@ from pathlib import Path
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.texts.arms import NAMES
-from r2u_bench.paper.texts.curves import of
-from r2u_bench.paper.texts.judge import said
+from r2u_bench.paper.texts.curves import select_rows
+from r2u_bench.paper.texts.judge import summary
 from r2u_bench.paper.texts.plans import listed, text_spec
 from r2u_bench.paper.verdict import Target, Verdict, side
 
@@ -25,20 +25,20 @@ def plan(preset: Preset) -> list[Spec]:
 def judge(rows: Rows) -> Verdict:
     targets, notes = [], []
     for arm in dict.fromkeys(row["arm"] for row in rows):
-        before = side(NAMES[arm], of(rows, what="trained"), "forget_loss", arm=arm)
-        after = side(NAMES[arm], of(rows, what="unlearned"), "forget_loss", arm=arm)
+        before = side(NAMES[arm], select_rows(rows, what="trained"), "forget_loss", arm=arm)
+        after = side(NAMES[arm], select_rows(rows, what="unlearned"), "forget_loss", arm=arm)
         if before.mean is not None and after.mean is not None:
-            text = f"forget loss {said(before)} before and {said(after, 'nats')} after"
+            text = f"forget loss {summary(before)} before and {summary(after, 'nats')} after"
             targets.append(Target(f"{NAMES[arm]}: trains, and gradient ascent raises the forget loss", text, after.mean > before.mean))
-        seconds = side(NAMES[arm], of(rows, what="trained"), "train_seconds", arm=arm)
-        notes.append(f"{NAMES[arm]}: training took {said(seconds, 'seconds')}.")
+        seconds = side(NAMES[arm], select_rows(rows, what="trained"), "train_seconds", arm=arm)
+        notes.append(f"{NAMES[arm]}: training took {summary(seconds, 'seconds')}.")
     return Verdict((), targets=tuple(targets), notes=(*notes, "A few documents and steps: nothing follows from it on efficiency."))
 
 
 def draw(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    lines = pictures.series(of(rows, what="curve", unlearner="ascent"), by="arm", x="step", y="forget_loss", names=NAMES)
+    lines = pictures.series(select_rows(rows, what="curve", unlearner="ascent"), by="arm", x="step", y="forget_loss", names=NAMES)
     pictures.curves([pictures.Panel("SmolLM2-135M, MUSE-News", lines, "ascent step", "forget loss (nats)")], path)
 
 

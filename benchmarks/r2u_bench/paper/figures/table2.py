@@ -7,7 +7,7 @@ from typing import Any
 
 from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.images.plans import class_of, spec_of
-from r2u_bench.paper.images.rows import of, percent
+from r2u_bench.paper.images.rows import percent, select_rows
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -28,9 +28,9 @@ def judged_after(rows: Rows) -> list[dict[str, Any]]:
     or at the end of an ascent that had reached chance before."""
     found = []
     curves: dict[str, list[Any]] = {}
-    for row in of(rows, "curve"):
+    for row in select_rows(rows, "curve"):
         curves.setdefault(row["trial"], []).append(row)
-    for end in of(rows, "summary", diverged=False):
+    for end in select_rows(rows, "summary", diverged=False):
         at = [row for row in curves[end["trial"]] if row["step"] <= end["alpha_steps"]]
         after = max(at, key=lambda row: row["step"])
         rates = {

@@ -8,8 +8,8 @@ from typing import Any
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.figures.fig6 import RESILIENCE
 from r2u_bench.paper.preset import Preset
-from r2u_bench.paper.texts.curves import of
-from r2u_bench.paper.texts.judge import said
+from r2u_bench.paper.texts.curves import select_rows
+from r2u_bench.paper.texts.judge import summary
 from r2u_bench.paper.texts.plans import enron_spec
 from r2u_bench.paper.verdict import Side, Verdict, claim, side
 
@@ -29,12 +29,12 @@ def plan(preset: Preset) -> list[Spec]:
 
 def quantile_side(rows: Rows, arm: str, quantile: int, name: str | None = None) -> Side:
     """Returns the forget loss after recovery on one quantile."""
-    return side(name or f"{NAMES[arm]}, Q{quantile}", of(rows, what="recovered", recovery=quantile), "forget_loss", arm=arm)
+    return side(name or f"{NAMES[arm]}, Q{quantile}", select_rows(rows, what="recovered", recovery=quantile), "forget_loss", arm=arm)
 
 
 def slope_rows(rows: Rows, arm: str) -> list[dict[str, Any]]:
     """Returns for each seed the loss with the most similar quantile less that with the least similar one."""
-    found = of(rows, what="recovered", arm=arm)
+    found = select_rows(rows, what="recovered", arm=arm)
     ends = {(row["seed"], row["recovery"]): row for row in found}
     return [
         {**row, "slope": row["forget_loss"] - ends[seed, 1]["forget_loss"]}
@@ -60,7 +60,7 @@ def judge(rows: Rows) -> Verdict:
         notes=(
             "Preparation and recovery use the same quarter of D_rc. Similarity is the mean cosine to D_f by "
             "all-MiniLM-L6-v2 (the paper: gte-Qwen2-7B-instruct).",
-            "The never-seen model is fine-tuned on the same quarters: its Q4 less Q1 is " + said(slopes["retrained"], "nats") + ".",
+            "The never-seen model is fine-tuned on the same quarters: its Q4 less Q1 is " + summary(slopes["retrained"], "nats") + ".",
         ),
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ def draw(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures_of_text
 
     arms = [arm for arm in NAMES if any(quantile_side(rows, arm, q).n for q in QUANTILES)]
-    lines = [[f"Q{q}", *PAPER[q], *(said(quantile_side(rows, arm, q)).replace(" (", "\n(") for arm in arms)] for q in QUANTILES]
+    lines = [[f"Q{q}", *PAPER[q], *(summary(quantile_side(rows, arm, q)).replace(" (", "\n(") for arm in arms)] for q in QUANTILES]
     headings = ["Quantile by\nsimilarity", "paper,\nGPT-2", "paper,\nLlama-3.2-1B", *(NAMES[arm].replace(", ", ",\n") for arm in arms)]
     pictures_of_text.table(headings, lines, path)
 

@@ -8,8 +8,8 @@ from typing import Any
 from r2u_bench.paper.experiment import Experiment, Rows, Spec
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.texts.arms import NAMES
-from r2u_bench.paper.texts.curves import drawn, forgotten, of, references
-from r2u_bench.paper.texts.judge import arm_side, best_arm, comparable_arms, fair, ratio_target, said
+from r2u_bench.paper.texts.curves import drawn, forgotten, references, select_rows
+from r2u_bench.paper.texts.judge import arm_side, best_arm, comparable_arms, fair, ratio_target, summary
 from r2u_bench.paper.texts.plans import listed, text_spec
 from r2u_bench.paper.verdict import Claim, Target, Verdict, claim
 
@@ -31,7 +31,7 @@ def plan(preset: Preset) -> list[Spec]:
 
 def judge(rows: Rows) -> Verdict:
     every = forgotten(rows)
-    found = of(every, unlearner="ascent")
+    found = select_rows(every, unlearner="ascent")
     kept, lost = comparable_arms(found)
     standard, control, random = (arm_side(found, arm, "step") for arm in ("standard", "alpha0", "random"))
     prepared = fair(arm_side(found, "repaired", "step"), rows, arm="repaired")
@@ -65,7 +65,7 @@ def _targets(rows: Rows, found: Rows) -> tuple[Target, ...]:
     steps = {arm: arm_side(found, arm, "step") for arm in ("repaired", "standard", "alpha0")}
     retained = {arm: arm_side(found, arm, "retain_loss") for arm in ("repaired", "standard")}
     heldout = {arm: arm_side(found, arm, "heldout_loss_before") for arm in ("repaired", "standard")}
-    seconds = {arm: arm_side(of(rows, what="trained"), arm, "train_seconds") for arm in ("repaired", "standard")}
+    seconds = {arm: arm_side(select_rows(rows, what="trained"), arm, "train_seconds") for arm in ("repaired", "standard")}
     targets = [
         ratio_target("At least 1.3 times fewer steps than standard training", steps["standard"], steps["repaired"], 1.3),
         ratio_target("At least 1.3 times fewer steps than the control without an inner step", steps["alpha0"], steps["repaired"], 1.3),
@@ -73,7 +73,7 @@ def _targets(rows: Rows, found: Rows) -> tuple[Target, ...]:
     ]
     if heldout["repaired"].mean is not None and heldout["standard"].mean is not None:
         worse = heldout["repaired"].mean - heldout["standard"].mean
-        text = f"{worse:+.3f} nats of held-out loss (prepared {said(heldout['repaired'])}, standard {said(heldout['standard'])})"
+        text = f"{worse:+.3f} nats of held-out loss (prepared {summary(heldout['repaired'])}, standard {summary(heldout['standard'])})"
         targets.append(Target(f"No worse before unlearning (within {HARM} nats on held-out documents)", text, worse <= HARM))
     if seconds["standard"].mean and seconds["repaired"].mean is not None:
         ratio = seconds["repaired"].mean / seconds["standard"].mean
@@ -90,13 +90,13 @@ def _notes(rows: Rows, every: Rows) -> tuple[str, ...]:
         notes.append(f"The retrained model has a forget loss of {loss:.2f} nats and a Min-20 % AUC of {auc:.2f}.")
     for arm in ("standard", "repaired"):
         for unlearner, name in OPERATORS.items():
-            there = of(every, arm=arm, unlearner=unlearner)
+            there = select_rows(every, arm=arm, unlearner=unlearner)
             if there:
                 step, retain, held, auc_side = (arm_side(there, arm, each) for each in ("step", "retain_loss", "heldout_loss", "min_k_auc"))
                 notes.append(
-                    f"{NAMES[arm]}, {name}, at the retrained model's loss: {said(step, 'steps')}; retained loss "
-                    f"{said(retain)}, held-out loss {said(held)}, "
-                    f"Min-20 % AUC {said(auc_side)}."
+                    f"{NAMES[arm]}, {name}, at the retrained model's loss: {summary(step, 'steps')}; retained loss "
+                    f"{summary(retain)}, held-out loss {summary(held)}, "
+                    f"Min-20 % AUC {summary(auc_side)}."
                 )
     return tuple(notes)
 
@@ -104,7 +104,7 @@ def _notes(rows: Rows, every: Rows) -> tuple[str, ...]:
 def draw(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    points = drawn(of(rows, what="curve", unlearner="ascent"))
+    points = drawn(select_rows(rows, what="curve", unlearner="ascent"))
     known = list(references(rows).values())
     panels = []
     for figure, label in (

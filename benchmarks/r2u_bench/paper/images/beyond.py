@@ -9,7 +9,7 @@ from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.images.arms import NAMES
 from r2u_bench.paper.images.plans import class_of, spec_of
 from r2u_bench.paper.images.probes import PAST_STEPS
-from r2u_bench.paper.images.rows import TITLES, of, percent, sets_of, told
+from r2u_bench.paper.images.rows import TITLES, format_side, percent, select_rows, sets_of
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -31,7 +31,7 @@ def plan(preset: Preset) -> list[dict[str, Any]]:
 
 
 def judge_bounded(rows: Rows) -> Verdict:
-    last = [row for row in percent(of(rows, "past"), "retain_accuracy", "forget_accuracy") if row["step"] == PAST_STEPS]
+    last = [row for row in percent(select_rows(rows, "past"), "retain_accuracy", "forget_accuracy") if row["step"] == PAST_STEPS]
     sides = {
         (arm, ascent): side(f"{NAMES[arm]}, {ascent} ascent", last, "retain_accuracy", arm=arm, ascent=ascent)
         for arm in ARMS
@@ -59,7 +59,7 @@ def judge_bounded(rows: Rows) -> Verdict:
         )
     )
     forgotten = "; ".join(
-        f"{NAMES[arm]}, {ascent} {told(side('', last, 'forget_accuracy', arm=arm, ascent=ascent))}" for arm, ascent in sides
+        f"{NAMES[arm]}, {ascent} {format_side(side('', last, 'forget_accuracy', arm=arm, ascent=ascent))}" for arm, ascent in sides
     )
     note = f"Forget accuracy after {PAST_STEPS} steps (%): {forgotten}."
     return Verdict(tuple(claims), notes=(note, "An early stop or a bound is part of the method: plain ascent does not stop by itself."))
@@ -68,7 +68,7 @@ def judge_bounded(rows: Rows) -> Verdict:
 def draw_bounded(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    past = [{**row, "line": f"{NAMES[row['arm']]}, {row['ascent']} ascent"} for row in of(rows, "past")]
+    past = [{**row, "line": f"{NAMES[row['arm']]}, {row['ascent']} ascent"} for row in select_rows(rows, "past")]
     past = percent(past, "retain_accuracy", "forget_accuracy")
     panels = [
         pictures.Panel(
@@ -85,7 +85,7 @@ def draw_bounded(rows: Rows, path: Path) -> None:
 
 
 def judge_few(rows: Rows) -> Verdict:
-    few = of(rows, "few")
+    few = select_rows(rows, "few")
     counts = sorted({row["n_samples"] for row in few})
     steps = {(arm, n): side(f"{NAMES[arm]}, {images(n)}", few, "steps_to_half", arm=arm, n_samples=n) for arm in ARMS for n in counts}
     one, many = counts[0], counts[-1]
@@ -110,7 +110,7 @@ def judge_few(rows: Rows) -> Verdict:
         ),
         notes=(
             "Where one image is enough, whoever can take gradient steps with one image of the class can make the model forget it all.",
-            f"Ascent steps to 50 %: {'; '.join(f'{each.name} {told(each)}, never in {each.lacking}' for each in steps.values())}.",
+            f"Ascent steps to 50 %: {'; '.join(f'{each.name} {format_side(each)}, never in {each.lacking}' for each in steps.values())}.",
         ),
     )
 
@@ -118,7 +118,7 @@ def judge_few(rows: Rows) -> Verdict:
 def draw_few(rows: Rows, path: Path) -> None:
     from r2u_bench.paper.pictures_by_class import Bars, bars
 
-    few = of(rows, "few")
+    few = select_rows(rows, "few")
     groups = {
         images(n): {NAMES[arm]: list(side("", few, "steps_to_half", arm=arm, n_samples=n).values.values()) for arm in ARMS}
         for n in sorted({row["n_samples"] for row in few})
@@ -127,7 +127,7 @@ def draw_few(rows: Rows, path: Path) -> None:
 
 
 def judge_wear(rows: Rows) -> Verdict:
-    worn = of(rows, "worn")
+    worn = select_rows(rows, "worn")
     counts = sorted({row["further"] for row in worn})
     steps = {(arm, n): side(f"{NAMES[arm]}, {n} further", worn, "steps_to_half", arm=arm, further=n) for arm in ARMS for n in counts}
     return Verdict(
@@ -152,14 +152,14 @@ def judge_wear(rows: Rows) -> Verdict:
                 better="greater",
             ),
         ),
-        notes=(f"Ascent steps to 50 %: {'; '.join(f'{each.name} {told(each)}' for each in steps.values())}.",),
+        notes=(f"Ascent steps to 50 %: {'; '.join(f'{each.name} {format_side(each)}' for each in steps.values())}.",),
     )
 
 
 def draw_wear(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    lines = pictures.series(of(rows, "worn"), by="arm", x="further", y="steps_to_half", names={arm: NAMES[arm] for arm in ARMS})
+    lines = pictures.series(select_rows(rows, "worn"), by="arm", x="further", y="steps_to_half", names={arm: NAMES[arm] for arm in ARMS})
     pictures.curves(
         [pictures.Panel(TITLES[sets_of(rows)[0]], lines, "further epochs of standard training", "ascent steps to 50 %", y_limits=None)],
         path,

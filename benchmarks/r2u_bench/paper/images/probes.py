@@ -14,7 +14,7 @@ from r2u_bench.paper.images.data import Problem
 from r2u_rec.core.training import Training, fit_
 from r2u_rec.evaluate.membership import auc
 from r2u_rec.rng import stream
-from r2u_rec.vision import ImageSet, ImageTask, kl, probabilities
+from r2u_rec.vision import ImageSet, ImageTask, label_kl, probabilities
 
 Row = dict[str, Any]
 Probe = Callable[[Mapping[str, Any], ImageTask, Problem, nn.Module], list[Row]]
@@ -93,8 +93,8 @@ def against_retrained(spec: Mapping[str, Any], task: ImageTask, problem: Problem
         return {
             "loss_forget": mean_loss(model, problem.test_forget),
             "loss_retain": mean_loss(model, problem.test_retain),
-            "kl_forget": kl(retrained[0], model, problem.test_forget),
-            "kl_retain": kl(retrained[0], model, problem.test_retain),
+            "kl_forget": label_kl(retrained[0], model, problem.test_forget),
+            "kl_retain": label_kl(retrained[0], model, problem.test_retain),
             "membership_auc": auc(-losses(model, forget), -losses(model, problem.test_forget))[0],
         }
 

@@ -8,7 +8,7 @@ from typing import Any
 from r2u_bench.paper.experiment import Experiment, Rows
 from r2u_bench.paper.images.arms import NAMES
 from r2u_bench.paper.images.plans import class_of, spec_of
-from r2u_bench.paper.images.rows import TITLES, of, percent, sets_of, told
+from r2u_bench.paper.images.rows import TITLES, format_side, percent, select_rows, sets_of
 from r2u_bench.paper.preset import Preset
 from r2u_bench.paper.verdict import Verdict, claim, side
 
@@ -33,7 +33,7 @@ def plan_retrained(preset: Preset) -> list[dict[str, Any]]:
 def ends_of(rows: Rows) -> list[dict[str, Any]]:
     """Returns the last look at each unlearned model, as "end", and the row of the second retrained one."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in of(rows, "against"):
+    for row in select_rows(rows, "against"):
         key = (row["trial"], row["model"])
         if key not in found or (row["step"] or 0) >= (found[key]["step"] or 0):
             found[key] = {**row, "end": NAMES[row["arm"]] if row["model"] == "unlearned" else "a second retrained model"}
@@ -72,7 +72,7 @@ def judge_retrained(rows: Rows) -> Verdict:
             "says how "
             "far two such models are apart.",
             *(
-                f"{said}, at chance: {'; '.join(f'{name} {told(get(name, figure), 3)}' for name in (standard, mine, second))}."
+                f"{said}, at chance: {'; '.join(f'{name} {format_side(get(name, figure), 3)}' for name in (standard, mine, second))}."
                 for figure, said in FIGURES.items()
             ),
         ),
@@ -82,7 +82,7 @@ def judge_retrained(rows: Rows) -> Verdict:
 def draw_retrained(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    curve = [row for row in of(rows, "against") if row["model"] == "unlearned"]
+    curve = [row for row in select_rows(rows, "against") if row["model"] == "unlearned"]
     second = [row for row in ends_of(rows) if row["model"] == "second retrained"]
     panels = []
     for figure, said in FIGURES.items():
@@ -113,7 +113,7 @@ def plan_instances(preset: Preset) -> list[dict[str, Any]]:
 
 
 def judge_instances(rows: Rows) -> Verdict:
-    ends = percent(of(rows, "summary", diverged=False), "retain_at_half", "forget_before", "retain_before")
+    ends = percent(select_rows(rows, "summary", diverged=False), "retain_at_half", "forget_before", "retain_before")
     steps = {arm: side(NAMES[arm], ends, "steps_to_half", arm=arm) for arm in INSTANCE_ARMS}
     kept = {arm: side(NAMES[arm], ends, "retain_at_half", arm=arm) for arm in INSTANCE_ARMS}
     before = {arm: side(NAMES[arm], ends, "forget_before", arm=arm) for arm in INSTANCE_ARMS}
@@ -137,9 +137,9 @@ def judge_instances(rows: Rows) -> Verdict:
             ),
         ),
         notes=(
-            f"Wrong labels given back before unlearning (%): {'; '.join(f'{each.name} {told(each)}' for each in before.values())}.",
-            f"Ascent steps to 50 %: {'; '.join(f'{each.name} {told(each)}, never in {each.lacking}' for each in steps.values())}.",
-            f"Test accuracy at that point (%): {'; '.join(f'{each.name} {told(each)}' for each in kept.values())}.",
+            f"Wrong labels given back before unlearning (%): {'; '.join(f'{each.name} {format_side(each)}' for each in before.values())}.",
+            f"Ascent steps to 50 %: {'; '.join(f'{each.name} {format_side(each)}, never in {each.lacking}' for each in steps.values())}.",
+            f"Test accuracy at that point (%): {'; '.join(f'{each.name} {format_side(each)}' for each in kept.values())}.",
             "A small training part is learnt by heart over many epochs: single wrong labels are not learnt otherwise.",
         ),
     )
@@ -148,7 +148,7 @@ def judge_instances(rows: Rows) -> Verdict:
 def draw_instances(rows: Rows, path: Path) -> None:
     from r2u_bench.paper import pictures
 
-    curve = percent(of(rows, "curve"), "forget_accuracy", "retain_accuracy")
+    curve = percent(select_rows(rows, "curve"), "forget_accuracy", "retain_accuracy")
     names = {arm: NAMES[arm] for arm in INSTANCE_ARMS}
     title = TITLES[sets_of(rows)[0]]
     panels = [

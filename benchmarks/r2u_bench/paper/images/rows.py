@@ -17,7 +17,7 @@ def sets_of(rows: Rows) -> list[str]:
     return list(dict.fromkeys(row["data"] for row in rows))
 
 
-def of(rows: Rows, what: str, **where: Any) -> list[Mapping[str, Any]]:
+def select_rows(rows: Rows, what: str, **where: Any) -> list[Mapping[str, Any]]:
     """Returns the rows of a kind that agree with `where`."""
     return [row for row in rows if row["what"] == what and all(row.get(key) == value for key, value in where.items())]
 
@@ -33,7 +33,7 @@ def spoiled(rows: Rows, arm: str, standard: Side) -> str:
     Args:
         standard: forget accuracy of standard training before unlearning, as shares.
     """
-    mine = of(rows, "summary", arm=arm)
+    mine = select_rows(rows, "summary", arm=arm)
     broken = [row for row in mine if row["diverged"]]
     if broken:
         return f"training diverged in {len(broken)} of {len(mine)} trials ({broken[0]['trouble']})"
@@ -53,9 +53,9 @@ def at_crossing(rows: Rows, leader: str = "repaired") -> list[dict[str, Any]]:
 
     A pair whose leader never reaches chance, or whose curve has no such step, has no row.
     """
-    steps = {_pair(row): row["steps_to_chance"] for row in of(rows, "summary", arm=leader) if not row["diverged"]}
+    steps = {_pair(row): row["steps_to_chance"] for row in select_rows(rows, "summary", arm=leader) if not row["diverged"]}
     curves: dict[str, list[Mapping[str, Any]]] = {}
-    for row in of(rows, "curve"):
+    for row in select_rows(rows, "curve"):
         curves.setdefault(row["trial"], []).append(row)
     found = []
     for curve in curves.values():
@@ -70,7 +70,7 @@ def at_crossing(rows: Rows, leader: str = "repaired") -> list[dict[str, Any]]:
 
 def ratios(rows: Rows, figure: str, above: str, below: str) -> Side:
     """Returns the figure of arm `above` over that of arm `below`, a value a pair."""
-    summaries = of(rows, "summary")
+    summaries = select_rows(rows, "summary")
     a, b = side(above, summaries, figure, arm=above), side(below, summaries, figure, arm=below)
     return Side(f"{above} / {below}", {pair: a.values[pair] / b.values[pair] for pair in a.values if b.values.get(pair)})
 
@@ -88,12 +88,12 @@ def within(settings: str, name: str, found: Side, limit: float, least_share: flo
 
 def differences(name: str, rows: Rows, figure: str, arm: str, against: str, scale: float = 100.0) -> Side:
     """Returns figure of `arm` less that of `against`, times `scale`, a value a pair."""
-    summaries = of(rows, "summary")
+    summaries = select_rows(rows, "summary")
     a, b = side(arm, summaries, figure, arm=arm), side(against, summaries, figure, arm=against)
     return Side(name, {pair: scale * (a.values[pair] - b.values[pair]) for pair in a.values if pair in b.values})
 
 
-def told(found: Side, digits: int = 1) -> str:
+def format_side(found: Side, digits: int = 1) -> str:
     """Returns mean, spread and range in words."""
     if found.mean is None:
         return "no figure"

@@ -14,7 +14,7 @@ FIGURES = ("forget_loss", "retain_loss", "heldout_loss", "strangers_loss", "min_
 Curve = Sequence[Mapping[str, Any]]
 
 
-def of(rows: Rows, **where: Any) -> list[Mapping[str, Any]]:
+def select_rows(rows: Rows, **where: Any) -> list[Mapping[str, Any]]:
     """Returns the rows that agree with `where`; a list and a tuple of the same values agree."""
     return [row for row in rows if all(_plain(row.get(key)) == _plain(value) for key, value in where.items())]
 
@@ -52,7 +52,7 @@ def at_step(curve: Curve, step: float) -> dict[str, float] | None:
 
 def references(rows: Rows) -> dict[tuple[Any, ...], Mapping[str, Any]]:
     """Returns for each pairing the retrained model's own row."""
-    return {same(row): row for row in of(rows, what="trained", arm="retrained")}
+    return {same(row): row for row in select_rows(rows, what="trained", arm="retrained")}
 
 
 def forgotten(rows: Rows, level: float | None = None) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def forgotten(rows: Rows, level: float | None = None) -> list[dict[str, Any]]:
     """
     known = references(rows)
     curves: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in of(rows, what="curve"):
+    for row in select_rows(rows, what="curve"):
         curves.setdefault((str(row["trial"]), str(row["unlearner"])), []).append(row)
     found = []
     for (trial, unlearner), curve in curves.items():
@@ -85,11 +85,11 @@ def forgotten(rows: Rows, level: float | None = None) -> list[dict[str, Any]]:
 def ahead(rows: Rows, arm: str, others: Sequence[str], level: float) -> list[dict[str, Any]]:
     """Returns, at the step where `arm` first reaches `level`, the forget loss of it and of the others of the same seed (the paper's
     comparison in Figure 5)."""
-    leads = {same(row): row["step"] for row in of(forgotten(rows, level), arm=arm, unlearner="ascent")}
+    leads = {same(row): row["step"] for row in select_rows(forgotten(rows, level), arm=arm, unlearner="ascent")}
     found = []
     for name in (arm, *others):
         trials: dict[str, list[Mapping[str, Any]]] = {}
-        for row in of(rows, what="curve", arm=name, unlearner="ascent"):
+        for row in select_rows(rows, what="curve", arm=name, unlearner="ascent"):
             trials.setdefault(str(row["trial"]), []).append(row)
         for trial, curve in trials.items():
             step = leads.get(same(curve[0]))

@@ -21,7 +21,7 @@ from r2u_rec.data.catalogue.download import cache_folder
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.language import models
-from r2u_rec.language.documents import Documents, decode, encode
+from r2u_rec.language.documents import Documents, decode, encode_documents
 from r2u_rec.language.task import Build, TextTask
 from r2u_rec.language.texts import load_texts
 from r2u_rec.language.tokenizer import load_tokenizer, padding, train_tokenizer
@@ -81,7 +81,7 @@ def material(s: TextSettings, start: Start) -> Material:
         SettingsError: groups that are not there, or a role that no document is left for.
     """
     texts = load_texts(s.data, s.path, s.parts)
-    documents = encode(texts, start.tokenizer, s.length, pack=s.pack)
+    documents = encode_documents(texts, start.tokenizer, s.length, pack=s.pack)
     documents = documents.keep(documents.ids[documents.lengths > min(8, s.length // 2)])
     rng = stream(s.seed, "roles")
     if isinstance(s.forget, str):
@@ -180,7 +180,7 @@ def _general_texts(s: TextSettings) -> list[str]:
 
 
 def _pretrained_on(texts: list[str], tokenizer: Any, build: Build, s: TextSettings) -> nn.Module:
-    documents = encode(texts, tokenizer, s.length, pack=True)
+    documents = encode_documents(texts, tokenizer, s.length, pack=True)
     chosen = stream(s.general_seed, "blocks").permutation(documents.ids)[: s.n_general]
     documents = documents.keep(as_ids(chosen))
     task = TextTask(build, padding(tokenizer), len(tokenizer))

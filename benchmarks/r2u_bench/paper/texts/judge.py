@@ -8,7 +8,7 @@ from typing import Any
 
 from r2u_bench.paper.experiment import Rows
 from r2u_bench.paper.texts.arms import NAMES
-from r2u_bench.paper.texts.curves import of, references, same
+from r2u_bench.paper.texts.curves import references, same, select_rows
 from r2u_bench.paper.verdict import Excluded, Side, Target, side
 
 REMEMBERED_SHARE = 0.8
@@ -58,7 +58,9 @@ def fair(each: Side, rows: Rows, **where: Any) -> Side:
     """
     known = references(rows)
     knows = [
-        {**row, "knows": known[same(row)]["forget_loss"] - row["forget_loss"]} for row in of(rows, what="trained") if same(row) in known
+        {**row, "knows": known[same(row)]["forget_loss"] - row["forget_loss"]}
+        for row in select_rows(rows, what="trained")
+        if same(row) in known
     ]
     mine, base = side("", knows, "knows", **where).mean, side("", knows, "knows", arm="standard").mean
     if each.spoiled or mine is None or base is None or mine >= REMEMBERED_SHARE * base:
@@ -82,7 +84,7 @@ def best_arm(found: Rows, arms: Sequence[str], figure: str, *, least: bool = Tru
     return (min if least else max)(means, key=lambda arm: means[arm])
 
 
-def said(each: Side, unit: str = "") -> str:
+def summary(each: Side, unit: str = "") -> str:
     """Returns "12.3 +- 1.2 steps (n = 5)"."""
     if each.mean is None:
         return "no figure"
@@ -95,7 +97,7 @@ def ratio_target(statement: str, slow: Side, fast: Side, least: float, *, differ
     if not slow.mean or fast.mean is None or (fast.mean == 0 and not difference):
         return Target(statement, "not measured", False)
     value = slow.mean - fast.mean if difference else slow.mean / fast.mean
-    text = f"{value:.2f} ({slow.name} {said(slow)}, {fast.name} {said(fast)})"
+    text = f"{value:.2f} ({slow.name} {summary(slow)}, {fast.name} {summary(fast)})"
     return Target(statement, text, value >= least)
 
 
@@ -106,4 +108,4 @@ def pairs(rows: Rows) -> list[tuple[str, str]]:
 
 def chosen(rows: Rows, data: str, model: str) -> list[Any]:
     """Returns the rows of one data set and model."""
-    return of(rows, data=data, model=model)
+    return select_rows(rows, data=data, model=model)

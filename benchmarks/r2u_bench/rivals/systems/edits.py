@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
 from r2u_bench.rivals.context import BenchmarkContext
-from r2u_bench.rivals.systems.registry import MethodSpec, System, recommender
+from r2u_bench.rivals.systems.registry import MethodSpec, System
+from r2u_rec.registered.methods.ascent import AscentByRecord
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -20,20 +18,9 @@ NEWTON = {"length": "canaries", "damping": 0.1, "n_draws": 32}
 STEPS = frozenset({"steps", "losses"})
 
 
-def item_tables(case: BenchmarkContext) -> tuple[str, ...] | None:
-    """Returns the tables that everyone is served from: those that the preset names for the Newton step, or the recommender itself.
-
-    None, all parameters, where neither does.
-    """
-    named = case.newton.get("tables")
-    if named is not None:
-        return tuple(named)
-    return recommender(case.name).item_tables
-
-
 def ascent(case: BenchmarkContext, options: Mapping[str, Any], **bound: Any) -> GradientAscent:
     """Returns plain gradient ascent on the summed loss of the request."""
-    return GradientAscent(options["steps"], options["lr"], reduction="sum", tables=item_tables(case), **bound)
+    return GradientAscent(options["steps"], options["lr"], reduction="sum", tables=case.item_tables, **bound)
 
 
 def _ascent(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
@@ -45,35 +32,13 @@ def _bounded(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
     return MethodSpec(PostHoc(case.trainer(), case.scaled(bounded, options["length"])))
 
 
-@dataclass(frozen=True)
-class ByRecord:
-    """An edit on the mean loss whose step grows with the request, as a sum of gradients would.
-
-    Attributes:
-        make: number of records -> the edit.
-    """
-
-    make: Callable[[int], Any]
-
-    def check(self, task: Any) -> None:
-        self.make(1).check(task)
-
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> Any:
-        """Returns what the edit keeps."""
-        return self.make(1).remember(task, model, records, seed=seed)
-
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> Any:
-        """Edits in place."""
-        return self.make(len(forget.ids)).edit_(task, model, forget, memory, seed=seed)
-
-
-def npo(case: BenchmarkContext, options: Mapping[str, Any]) -> ByRecord:
+def npo(case: BenchmarkContext, options: Mapping[str, Any]) -> AscentByRecord:
     """Returns negative preference optimisation; `lr` is that of one record."""
 
     def make(n: int) -> NegativePreference:
-        return NegativePreference(options["steps"], options["lr"] * n, options["beta"], tables=item_tables(case))
+        return NegativePreference(options["steps"], options["lr"] * n, options["beta"], tables=case.item_tables)
 
-    return ByRecord(make)
+    return AscentByRecord(make)
 
 
 def _npo(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
@@ -81,8 +46,7 @@ def _npo(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
 
 
 def _newton(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
-    length = case.rule() if options["length"] == "canaries" else float(options["length"])
-    return MethodSpec(PostHoc(case.trainer(), newton(case, length, options)))
+    return MethodSpec(PostHoc(case.trainer(), newton(case, case.length(options["length"]), options)))
 
 
 def newton(case: BenchmarkContext, length: Any, options: Mapping[str, Any]) -> BlockNewton:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from r2u_bench.rivals.systems.registry import Recipe, Recommender
+from r2u_bench.rivals.systems.registry import Recommender
 from r2u_rec.core.training import Training
 from r2u_rec.recsys.closed_form.als import AlsTrainer
 from r2u_rec.recsys.closed_form.ease import Ease
@@ -22,6 +22,7 @@ from r2u_rec.recsys.models.sasrec import sasrec
 from r2u_rec.recsys.tasks.history import HistoryTask, Polished
 from r2u_rec.recsys.tasks.ranking import RankingTask, lightgcn, matrix_factorization, neumf
 from r2u_rec.recsys.tasks.sequence import SequenceTask
+from r2u_rec.registry import Recipe
 
 GRADIENT = frozenset({"steps", "losses", "contacts", "fold-in"})
 CLOSED = frozenset({"fold-in"})

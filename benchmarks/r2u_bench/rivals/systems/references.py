@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
 from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.systems.registry import MethodSpec, System
+from r2u_rec.registered.methods.references import NoEdit
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.retrain import Retrain
-
-
-class NoEdit:
-    """Leaves the model as it is: what `attach` does, emptying rows and rebuilding graphs, is all that happens."""
-
-    def remember(self, task: Any, model: nn.Module, records: Any, *, seed: int) -> None:
-        """Keeps nothing."""
-
-    def edit_(self, task: Any, model: nn.Module, forget: Any, memory: Any, *, seed: int) -> None:
-        """Changes nothing."""
 
 
 def _retrained(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:

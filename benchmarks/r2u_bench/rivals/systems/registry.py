@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import yaml
 
 from r2u_rec.errors import SettingsError
+from r2u_rec.registry import Recipe
 from r2u_rec.suggest import suggest, unknown
 
 if TYPE_CHECKING:
     from r2u_bench.rivals.context import BenchmarkContext
     from r2u_rec.core.protocols import Method
-    from r2u_rec.core.trainer import Trainer
-    from r2u_rec.core.training import Training
 
 SYSTEMS_GROUP, RECOMMENDERS_GROUP = "r2u_rec.systems", "r2u_rec.recommenders"
 
@@ -54,23 +53,6 @@ FAMILIES = {
     "closed": "Closed forms",
     "federated": "Federated",
 }
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a recommender is trained: a task with the settings of the loop, or a trainer of its own.
-
-    Attributes:
-        task: of `core`; None for models that need none.
-        training: of the loop; None where `trainer` trains.
-        trainer: any `Trainer`.
-        around: trainer -> trainer, for what follows the loop, such as a polish of the output layer; None for nothing.
-    """
-
-    task: Any
-    training: Training | None = None
-    trainer: Trainer | None = None
-    around: Callable[[Trainer], Trainer] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from r2u_bench.rivals.context import BenchmarkContext
-from r2u_bench.rivals.systems.edits import STEPS, item_tables
+from r2u_bench.rivals.systems.edits import STEPS
 from r2u_bench.rivals.systems.registry import MethodSpec, System
 from r2u_rec.recsys.edits.alt_eraser import AltEraser
 from r2u_rec.recsys.edits.spill_over import ifru, scif
@@ -28,25 +28,25 @@ def _fine_tune(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec
 
 
 def _ascent_retain(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
-    climb = GradientAscent(options["steps"], options["lr"], optimizer="adam", tables=item_tables(case))
+    climb = GradientAscent(options["steps"], options["lr"], optimizer="adam", tables=case.item_tables)
     edit = RetainRegularised(climb, options["weight"], batch_size=None)
     return MethodSpec(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
 def _npo_retain(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
-    climb = NegativePreference(options["steps"], options["lr"], options["beta"], optimizer="adam", tables=item_tables(case))
+    climb = NegativePreference(options["steps"], options["lr"], options["beta"], optimizer="adam", tables=case.item_tables)
     edit = RetainRegularised(climb, options["weight"], batch_size=None)
     return MethodSpec(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
 def _influence(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
     solver = ConjugateGradient() if options["solver"] == "cg" else Neumann()
-    edit = Influence(options["damping"], tables=item_tables(case), solver=solver)
+    edit = Influence(options["damping"], tables=case.item_tables, solver=solver)
     return MethodSpec(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
 def _ifru(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
-    edit = ifru(options["hops"], damping=options["damping"], tables=item_tables(case))
+    edit = ifru(options["hops"], damping=options["damping"], tables=case.item_tables)
     return MethodSpec(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 
@@ -56,7 +56,7 @@ def _scif(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
 
 def _eul(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
     own = {key: value for key, value in options.items() if key != "length"}
-    edit = UnlearningLayers(**own, tables=item_tables(case), keep_layers=False)
+    edit = UnlearningLayers(**own, tables=case.item_tables, keep_layers=False)
     return MethodSpec(Tuned(case.trainer(), case.scaled_tuner(edit, options["length"])))
 
 

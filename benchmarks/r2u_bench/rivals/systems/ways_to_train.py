@@ -2,68 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from r2u_bench.rivals.context import BenchmarkContext
-from r2u_bench.rivals.systems.edits import ASCENT, NEWTON, STEPS, ascent, item_tables, newton
-from r2u_bench.rivals.systems.references import NoEdit
+from r2u_bench.rivals.systems.edits import ASCENT, NEWTON, STEPS, ascent, newton
 from r2u_bench.rivals.systems.registry import MethodSpec, System
-from r2u_rec.core.prepare.preparation import Preparation
-from r2u_rec.core.prepare.ready2unlearn import Ready2Unlearn
-from r2u_rec.core.privacy.clipping import clipped
-from r2u_rec.core.protocols import Split
-from r2u_rec.core.step import Step
-from r2u_rec.core.strategies import isolated, phased, reweighted
-from r2u_rec.recsys.tasks.noisy import noisy
-from r2u_rec.recsys.tasks.private_tables import private_tables
+from r2u_rec.registered.methods.references import NoEdit
 from r2u_rec.unlearn.post_hoc import PostHoc
-
-Strategy = Callable[[Any], Step]
-
-
-def strategy(case: BenchmarkContext, way: str) -> Strategy:
-    """Returns records -> step of a way to train, with the preset's settings of it."""
-    s = case.way(way)
-    makers: dict[str, Strategy] = {
-        "reweighted": lambda records: reweighted(case.revocable_ids(records), s["weight"]),
-        "noisy": lambda records: noisy(case.revocable_ids(records), s["sigma"]),
-        "clipped": lambda records: clipped(case.revocable_ids(records), s["max_norm"]),
-        "phased": lambda records: phased(case.revocable_ids(records), s["share"]),
-        "isolated": lambda records: isolated(case.revocable_ids(records), item_tables(case) or ()),
-        "private": lambda records: private_tables(batch_size=case.training.batch_size, **s),
-        "ready2unlearn": lambda records: prepared(case, records, s),
-        "paper": lambda records: prepared(case, records, s),
-    }
-    return makers[way]
-
-
-def prepared(case: BenchmarkContext, records: Any, s: Mapping[str, Any]) -> Ready2Unlearn:
-    """Returns the step of Ready2Unlearn in the last epochs; with `request_share` it simulates requests, else x_f is drawn at random."""
-    forget = case.revocable_ids(records)
-    own = dict(s["preparation"])
-    if "displace" in own:
-        own["displace"] = tuple(own["displace"])
-    share = s.get("request_share")
-    return Ready2Unlearn(
-        Split(forget, np.setdiff1d(records.ids, forget, assume_unique=True), forget[:0]),
-        Preparation(
-            **own,
-            epochs=max(1, round(s["epochs_share"] * case.training.epochs)),
-            request=None if share is None else case.simulated_request(records, share),
-        ),
-    )
 
 
 def _system(way: str, title: str, source: str, operator: str, needs: frozenset[str] = STEPS) -> System:
     def build(case: BenchmarkContext, options: Mapping[str, Any]) -> MethodSpec:
-        trainer = case.trainer(way, strategy(case, way))
+        trainer = case.trainer(way)
         if operator == "ascent":
             return MethodSpec(PostHoc(trainer, case.scaled(ascent(case, options), options["length"])))
         if operator == "newton":
-            return MethodSpec(PostHoc(trainer, newton(case, case.rule(), NEWTON | case.newton)))
+            return MethodSpec(PostHoc(trainer, newton(case, case.length(), NEWTON | case.newton)))
         return MethodSpec(PostHoc(trainer, NoEdit()))
 
     name = way if operator == "none" else f"{way}_{operator}"
