@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from r2u_rec.cli.main import VERBS, main
-from r2u_rec.cli.settings import Settings, write_settings
+from r2u_rec.cli.command import Command
+from r2u_rec.cli.main import main
 from r2u_rec.cli.verb_bench import benchmarks
+from r2u_rec.config.files import write_settings
+from r2u_rec.config.parse import settings_from_mapping
 from r2u_rec.report.readme_tables import differences
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -50,23 +52,27 @@ class Parsed(Exception):
 
 def misunderstood(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Returns what `r2u WORDS` is refused with before it does anything; empty when it parses."""
-    verb = words[0] if words else ""
-    if verb == "bench" and words[1:2] not in (["--list"], ["paper"], ["rivals"]):
+    if words[:1] == ["bench"] and words[1:2] not in (["--list"], ["paper"], ["rivals"]):
         return "" if words[1:] and words[1] in benchmarks() else f"no benchmark {words[1:]}"
-    if "--fetch" in words:
-        words = [word for word in words if word != "--fetch"]
     for name in (word.rpartition("=")[2] for word in words):
         if "/" in name:  # a run folder, should it be taken for one
             (folder / name).mkdir(parents=True, exist_ok=True)
-            write_settings(Settings(), folder / name)
+            write_settings(settings_from_mapping({}), folder / name)
+    words = [word for word in words if word != "--fetch"]
+    understood = Command.parse
 
-    def stop(*_: object, **__: object) -> None:
+    def stop(self: Command, argv: object) -> object:
+        given = understood(self, argv)  # type: ignore[arg-type]
+        if self.sections or self.takes_run:
+            raise Parsed
+        return given
+
+    def run(*_: object, **__: object) -> None:
         raise Parsed
 
+    monkeypatch.setattr(Command, "parse", stop)
     for runs in ("r2u_bench.paper.bench.run_bench", "r2u_bench.rivals.bench.run_rivals", "r2u_bench.rivals.numbers.check_numbers"):
-        monkeypatch.setattr(runs, stop)
-    if verb in VERBS and hasattr(module := import_module(f"r2u_rec.cli.verb_{verb}"), "settings_of"):
-        monkeypatch.setattr(module, "settings_of", stop)
+        monkeypatch.setattr(runs, run)
     monkeypatch.chdir(folder)
     capsys.readouterr()
     try:

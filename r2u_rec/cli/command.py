@@ -48,4 +48,4 @@ class Command:
             usage = "RUN [flags]" if self.takes_run else "[flags]"
             print(help_text(self.verb, self.summary, usage, self.parser, self.sections, section, model))
             raise Done
-        return parse(self.verb, self.parser, argv, takes_run=self.takes_run)
+        return parse(self.verb, self.parser, argv, takes_run=self.takes_run, takes_files=bool(self.sections))

@@ -51,12 +51,13 @@ class VerbParser(argparse.ArgumentParser):
         return [word.lstrip("-").partition("=")[0] for word in usage if word.startswith("-")]
 
 
-def parse(verb: str, own: VerbParser, argv: Sequence[str], *, takes_run: bool = False) -> Given:
+def parse(verb: str, own: VerbParser, argv: Sequence[str], *, takes_run: bool = False, takes_files: bool = True) -> Given:
     """Returns the settings and the verb's own options.
 
     Args:
         own: the parser of the verb's own flags.
-        takes_run: the first word names a run folder, whose settings are the base; otherwise --preset and --repeat are taken.
+        takes_run: the first word names a run folder, whose settings are the base.
+        takes_files: --config, --preset and --repeat name settings files; never with `takes_run`.
 
     Raises:
         UsageError: an unknown key or flag, a value of the wrong kind, or a file that is not there.
@@ -67,7 +68,7 @@ def parse(verb: str, own: VerbParser, argv: Sequence[str], *, takes_run: bool = 
             raise UsageError("name the run folder first, such as runs/NAME: train and forget write them")
         run = Path(argv.pop(0))
         layers.append((read_settings(settings_of_run(run)), f"{run}"))
-    flags, rest = _split(own, argv, () if takes_run else FILE_FLAGS)
+    flags, rest = _split(own, argv, FILE_FLAGS if takes_files and not takes_run else ())
     base = len(layers)
     for flag, value in flags:
         if flag in FILE_FLAGS:
@@ -95,7 +96,7 @@ def _split(own: VerbParser, argv: list[str], file_flags: Sequence[str]) -> tuple
     while waiting:
         token = waiting.pop()
         name, equals, value = token[2:].partition("=") if token.startswith("--") else ("", "", "")
-        if not name or name in own_flags:
+        if not name or (name in own_flags and name not in file_flags):
             rest.append(token)
         elif "." in name or name == "seed" or name in file_flags:
             if not equals:

@@ -19,9 +19,9 @@ from r2u_bench.studies.scorer_value_population import (
     STANDARD,
     UNFLAGGED,
     UNIFORM,
-    kind_of,
-    lower,
-    top,
+
+
+
 )
 from r2u_rec.evaluate.statistics import compare
 from r2u_rec.holm import holm
