@@ -24,9 +24,10 @@ def exact_rows(study: Study, request: str, name: str, method: Method) -> list[Ro
         name: of the model, for the rows.
     """
     ids, left, seed = study.request_ids(request), study.left(request), study.seed
-    fitted = method.fit(None, study.records, seed=seed)
-    after, cost = measured(lambda: method.forget(None, fitted, ids, seed=seed))
-    anew, retraining = measured(lambda: method.fit(None, left, seed=seed))
+    task: Any = None  # a closed form needs none
+    fitted = method.fit(task, study.records, seed=seed)
+    after, cost = measured(lambda: method.forget(task, fitted, ids, seed=seed))
+    anew, retraining = measured(lambda: method.fit(task, left, seed=seed))
     names = {"model": name, "arm": "closed form", "seed": seed, "exact": True}
     erased: Row = {"seconds": cost.seconds, "seconds_per_user": cost.seconds / len(study.request(request).forget)}
     erased["max_difference"] = largest_difference(after.model, anew.model)

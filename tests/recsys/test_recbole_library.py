@@ -66,7 +66,7 @@ def test_what_is_not_there_or_not_taken_is_refused_by_name():
         recbole_task("LightGNC")
     with pytest.raises(SettingsError, match="recbole's BPR has no setting 'embeding_size'; did you mean 'embedding_size'"):
         recbole_task("BPR", embeding_size=8)
-    with pytest.raises(SettingsError, match="no setting 'zzz': it has embedding_size; epochs, lr and the like stand in Training"):
+    with pytest.raises(SettingsError, match="no setting 'zzz'; it has embedding_size; epochs, lr and the like stand in Training"):
         recbole_task("BPR", zzz=1)
     with pytest.raises(CapabilityError, match=r"recbole's EASE is computed from a matrix and not trained.*Ease is exact"):
         recbole_task("EASE")
