@@ -19,21 +19,8 @@ from r2u_rec.optional import EXTRA_OF, EXTRAS
 PACKAGE = "r2u_rec"
 LEAVES = frozenset({"errors", "rng", "ids", "roc", "setting", "suggest", "holm", "optional"})
 LEAF_ARROWS = {"ids": {"errors"}, "optional": {"errors"}}  # an unknown record and a missing library are errors of their own kind
-LIBRARY = {
-    "core",
-    "unlearn",
-    "data",
-    "revocability",
-    "recsys",
-    "evaluate",
-    "simulation",
-    "report",
-    "trials",
-    "storage",
-    "registry",
-    "study",
-    "config",
-}
+BELOW = frozenset({"core", "unlearn", "data", "revocability", "recsys", "evaluate", "simulation", "report"})
+LIBRARY = BELOW | {"trials", "storage", "registry", "study", "config"}
 ARROWS: dict[str, set[str]] = {
     "core": set(),
     "unlearn": {"core"},
@@ -51,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "report": {"evaluate"},
     "trials": {"report"},  # report: where figures come from
     "config": {"core", "data", "revocability", "registry", "study", "simulation"},
-    "api": LIBRARY,
+    "api": {"registered", *LIBRARY},
     "testing": {"core", "unlearn", "data", "evaluate"},
     "cli": {"api", *LIBRARY},
 }

@@ -80,7 +80,7 @@ def test_the_recommenders_of_implicit_say_which_extra_they_need(monkeypatch, nam
 
 def test_training_forgetting_and_serving_import_no_library_of_an_extra():
     code = (
-        "import sys, r2u_rec.cli.build, r2u_rec.cli.forgetting, r2u_rec.recsys.serving.recommend, r2u_rec.storage.fitted\n"
+        "import sys, r2u_rec.api.runs, r2u_rec.recsys.serving.recommend, r2u_rec.storage.fitted\n"
         f"print(*(name for name in {list(EXTRA_OF)!r} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -38,7 +38,7 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     study = study_in(folder)
     model, _ = read_run(folder)
     fitted = model.trained.fitted
-    names = {"model": s.model.name, "arm": s.prepare.arm, "method": _method(folder), "seed": s.seed}
+    names = {"model": s.model.name, "arm": s.prepare.arm, "operator": _method(folder), "seed": s.seed}
     row = names | _quality(s, study, fitted)
     if before is None:
         return [row]
@@ -54,9 +54,9 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     )
     exact = bool(read_manifest(folder).about.get("exact", False))
     rows = [row | {"exact": exact} | verdict_figures(prover.judge(fitted.model))]
-    rows.append(names | {"method": "none"} | verdict_figures(prover.evidence.remembered))
+    rows.append(names | {"operator": "none"} | verdict_figures(prover.evidence.remembered))
     for i, (reference, verdict) in enumerate(zip(retrained, prover.evidence.references, strict=True)):
-        rows.append(names | {"method": "retrained", "seed": i} | _quality(s, study, reference.trained.fitted) | verdict_figures(verdict))
+        rows.append(names | {"operator": "retrained", "seed": i} | _quality(s, study, reference.trained.fitted) | verdict_figures(verdict))
     return rows
 
 

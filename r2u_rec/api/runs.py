@@ -38,7 +38,7 @@ def holds_out(s: Settings) -> bool:
 def study_of(s: Settings, log: InteractionLog) -> Study:
     """Returns the study that the settings draw: split, revocable users, who asks, and who is never trained on."""
     r = s.revocability
-    parts = sources.split(log, s.data, seed=s.seed)
+    parts = sources.split_log(log, s.data, seed=s.seed)
     scores = sources.scores(parts.train, r, seed=s.seed)
     revocable = revocable_users(parts.train, scores, r, seed=s.seed)
     return flagged_request(

@@ -36,9 +36,9 @@ def run(argv: Sequence[str]) -> int:
             raise UsageError(unknown("method", name, METHODS))
         s.plan(arm="standard", method=name)
 
-    from r2u_rec.config.sources import check, read
+    from r2u_rec.config.sources import check_data, read
 
-    check(s.data)
+    check_data(s.data)
     log = read(s.data)
 
     from r2u_rec.api.choices import MethodChoice

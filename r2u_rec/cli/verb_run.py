@@ -20,9 +20,9 @@ def run(argv: Sequence[str]) -> int:
     s, out = given.settings, folder_for(given.options.out, "run")
     s.plan()
 
-    from r2u_rec.config.sources import check
+    from r2u_rec.config.sources import check_data
 
-    check(s.data)
+    check_data(s.data)
 
     from r2u_rec.api.proof_run import check_proof, run_proof, stages
     from r2u_rec.cli.stages import staged

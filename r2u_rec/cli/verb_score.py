@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.config import sources
     from r2u_rec.revocability import scoring
 
-    sources.check(s.data)
+    sources.check_data(s.data)
     log = sources.read(s.data)
     code = None
     if given.explain is not None:

@@ -23,9 +23,9 @@ def run(argv: Sequence[str]) -> int:
     s, out = given.settings, folder_for(given.options.out, "train")
     plan = s.plan()  # what does not fit together is refused before anything is read
 
-    from r2u_rec.config.sources import check, read
+    from r2u_rec.config.sources import check_data, read
 
-    check(s.data)
+    check_data(s.data)
     log = read(s.data)
 
     from r2u_rec.api.runs import train_run

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from r2u_rec.revocability.settings import RevocabilitySettings
 
 
-def check(data: DataSettings) -> None:
+def check_data(data: DataSettings) -> None:
     """Refuses a source or a column that is not there, before anything slow is imported.
 
     Raises:
@@ -44,7 +44,7 @@ def read(data: DataSettings) -> InteractionLog:
     return read_interactions(data.path, **{name: getattr(data, name) for name in same}, **kept)
 
 
-def split(log: InteractionLog, data: DataSettings, *, seed: int) -> Parts:
+def split_log(log: InteractionLog, data: DataSettings, *, seed: int) -> Parts:
     """Returns training, validation and test parts; the split "given" is read anew and takes no filter.
 
     Raises:

@@ -20,7 +20,8 @@ def from_text(key: Key, text: str) -> Any:
     Raises:
         UsageError: the text does not fit the key.
     """
-    if takes_list(key.hint) and text != "null" and text not in _words(key.hint) and not text.startswith("["):
+    if takes_list(key.hint) and text != "null" and text not in _words(key.hint):
+        text = text[1:-1] if text.startswith("[") and text.endswith("]") else text
         parts: Any = [part.strip() if part.strip() != part else part for part in text.split(",")] if text else []
         return fitted(key, [_scalar(part, key.hint) for part in parts], text)
     if str in alternatives(key.hint) and text != "null":

@@ -153,8 +153,3 @@ class MethodSpec:
 def lacking(needs: frozenset[str], model: ModelSpec) -> list[str]:
     """Returns in words what `needs` names and the model does not offer."""
     return [OFFERS.get(need, need) for need in sorted(needs - model.offers)]
-
-
-def fitting(model: ModelSpec, specs: Mapping[str, MethodSpec]) -> list[str]:
-    """Returns the names of the methods that the model offers enough for."""
-    return [name for name, spec in specs.items() if not spec.lacks(model)]

@@ -173,7 +173,7 @@ def test_ascent_that_goes_as_far_as_canaries_say_keeps_that_length_along_a_strea
         trials.start({**common, "arm": name, "operators": list(operators)})
     for number in range(2):
         trials.reference({**common, "checkpoint": 0, "number": number})
-    memory = trials.loaded(s, trials.model_folder(common, "standard for ascent")).memory
+    memory = trials.loaded_model(s, trials.model_folder(common, "standard for ascent")).memory
     assert isinstance(memory, ScaledMemory)
     assert memory.length > 0
     found = tables(trials.play({**common, "policy": "ascent batch=4"}))

@@ -163,7 +163,11 @@ def test_settings_that_make_no_model_are_refused(name, settings, message):
 def test_ascent_to_the_length_that_canaries_set_forgets_from_a_folder_as_in_memory(ratings, tmp_path):
     log = read_log(ratings)
     plan = Plan.of(
-        "mf", SMALL["mf"], loop={"epochs": 2, "batch_size": 512, "lr": 0.05}, method="ascent", method_settings={"target": "canaries", "steps": 3}
+        "mf",
+        SMALL["mf"],
+        loop={"epochs": 2, "batch_size": 512, "lr": 0.05},
+        method="ascent",
+        method_settings={"target": "canaries", "steps": 3},
     )
     apart = np.arange(24)
     records = log.drop(log.ids_of_users(apart))
@@ -185,7 +189,7 @@ def test_ascent_to_the_length_that_canaries_set_forgets_from_a_folder_as_in_memo
 def test_evidence_that_needs_a_shadow_model_is_refused_without_one(log):
     plan = Plan.of("mf", SMALL["mf"], method_settings={"length": "canaries", "evidence": "adaptive"})
     parts = {"calibration": log.keep(log.ids_of_users(range(12))), "candidates": np.arange(12, 40)}
-    with pytest.raises(SettingsError, match="evidence=adaptive .* length is canaries: set it to shadow"):
+    with pytest.raises(SettingsError, match=r"evidence=adaptive .* length is canaries: set it to shadow"):
         plan.build(plan.context(**parts))
     shadow = plan.with_method("newton", {"length": "shadow", "evidence": "adaptive"})
     assert shadow.build(shadow.context(**parts)).unlearner.length.canaries.evidence == "adaptive"

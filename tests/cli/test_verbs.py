@@ -138,7 +138,7 @@ def test_fewer_users_than_a_batch_are_refused_whatever_forgets_them(r2u, trained
         assert "(2) retrain now" in said.err
         assert "on day 27 of 30 at the latest" in said.err
         assert not (tmp_path / operator).exists()
-    assert "must be >= 1, got 0" in r2u("forget", trained, "--users", KEYS, "--forget.smallest_batch=0").err
+    assert "must be a whole number >= 1, got 0" in r2u("forget", trained, "--users", KEYS, "--forget.smallest_batch=0").err
 
 
 @pytest.mark.parametrize("verb", ["forget", "recommend"])

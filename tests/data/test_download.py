@@ -222,7 +222,7 @@ def test_a_data_set_that_no_source_gives_lists_why(monkeypatch: pytest.MonkeyPat
     )
     with pytest.raises(DownloadError) as caught:
         fetch_dataset("ml-100k")
-    assert str(caught.value).splitlines()[0] == "ml-100k could not be had:"
+    assert str(caught.value).splitlines()[0] == "ml-100k could not be obtained:"
     for part in (
         "R2U_DATA/recsys/ml-100k: not there, or R2U_DATA is not set",
         "pip could not download recbole==1.2.1",

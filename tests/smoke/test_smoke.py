@@ -26,9 +26,8 @@ FLAGS = [
     "--data.user=customer",
     "--data.item=sku",
     "--revocability.scorer=uniform",
-    "--revocability.holdout=false",
-    "--revocability.calibration_share=0",
-    "--forget.length=1",
+    "--seed=0",
+    "--forget.newton.length=1",
     "--training.epochs=3",
 ]
 
@@ -70,8 +69,8 @@ def test_the_package_under_test_is_the_installed_one():
 @pytest.mark.parametrize(
     ("model", "flags", "kind"),
     [
-        ("mf", ["--forget.operator=retrain"], "exact"),
-        ("mf", ["--forget.operator=newton"], "approximate"),
+        ("mf", ["--forget.method=retrain"], "exact"),
+        ("mf", ["--forget.method=newton"], "approximate"),
         ("ease", [], "exact"),
     ],
     ids=["mf retrain", "mf newton", "ease"],
@@ -124,7 +123,7 @@ def test_a_model_of_an_extra_is_trained_or_names_the_extra(r2u, shop, tmp_path):
         *FLAGS,
         "--model.name=lightgcn",
         "--training.epochs=1",
-        "--forget.length=1",
+        "--forget.newton.length=1",
         f"--out={tmp_path / 'run'}",
     )
     if missing("graph"):

@@ -144,4 +144,8 @@ def arm_settings(way: str, s: Mapping[str, Any]) -> Any:
     """Returns the settings of the library's arm for a way of the presets; with `request_share` Ready2Unlearn simulates requests."""
     if way in PREPARED:
         return as_printed(**s.get("preparation", {}), last_share=s.get("epochs_share", 0.25), request_share=s.get("request_share"))
-    return ARMS.get(way).settings(**s)
+    return ARMS.get(way).settings(**{STORED_AS.get((way, name), name): value for name, value in s.items()})
+
+
+STORED_AS = {("phased", "share"): "phase_share"}
+"""(Way, key of the presets, by which trials are keyed) -> the setting of the library's arm."""

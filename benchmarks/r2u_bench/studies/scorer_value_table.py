@@ -19,15 +19,14 @@ from r2u_bench.studies.scorer_value_population import (
     STANDARD,
     UNFLAGGED,
     UNIFORM,
-
-
-
+    kind_of,
 )
 from r2u_rec.evaluate.statistics import compare
 from r2u_rec.holm import holm
 from r2u_rec.report import write_benchmark
 from r2u_rec.report.columns import RETRAINED
 from r2u_rec.report.table import markdown_table
+from r2u_rec.study.halves import lower, top
 
 Cells = dict[tuple[int, str, str], float]
 """(seed, request, arm) -> NDCG@20."""

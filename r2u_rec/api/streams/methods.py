@@ -38,7 +38,7 @@ def operators_of(policy: Policy, model: str) -> tuple[str, ...]:
     operator = policy.among or policy.operator
     how = METHODS.get(operator)
     if how.lacks(spec):
-        there = " or ".join(name for name in fitting(spec) if name != RETRAIN)
+        there = " or ".join(name for name in fitting_methods(spec) if name != RETRAIN)
         raise SettingsError(f"policy {policy.name!r} does not fit model.name={model}, which forgets by {there}")
     if in_shards(operator) and (policy.trained != "standard" or policy.reprepare_every_days is not None):
         what = f"trained={policy.trained}" if policy.trained != "standard" else "reprepare_every_days"
@@ -49,7 +49,7 @@ def operators_of(policy: Policy, model: str) -> tuple[str, ...]:
     return (operator, RETRAIN)
 
 
-def fitting(spec: ModelSpec) -> list[str]:
+def fitting_methods(spec: ModelSpec) -> list[str]:
     """Returns the names of the methods that fit a model."""
     return [name for name, how in METHODS.items() if not how.lacks(spec)]
 

@@ -98,7 +98,7 @@ def scenario_of(s: Settings, seed: int) -> Scenario:
     m = s.simulate
     start, end = span(s)
     whole = sources.read(s.data)
-    parts = sources.split(whole, s.data, seed=seed)
+    parts = sources.split_log(whole, s.data, seed=seed)
     train = parts.train
     scores = sources.scores(train, s.revocability, seed=seed)
     hazard = np.nan_to_num(rank_shares(scores)) if m.hazard == "score" else (train.user_counts > 0).astype(np.float64)

@@ -61,7 +61,7 @@ def start(spec: Spec) -> list[dict[str, Any]]:
     fitted, cost = measured(lambda: methods[operators[0]].fit(task, records, seed=seed))
     # A training later on keeps the length of the step that was found at release, and trains no shadow model.
     training = cost
-    if length_of(fitted) is not None:
+    if stored_length_of(fitted) is not None:
         training = measured(lambda: retraining(s, arm, parts).fit(task, records, seed=seed))[1]
     costs = {RETRAIN: OperatorCost(0.0, 0.0, training.seconds / len(records), exact=True)}
     for operator in operators:
@@ -94,8 +94,8 @@ def play(spec: Spec, progress: Callable[[float], None] | None = None) -> list[di
     scenario = scenario_of(s, seed)
     operators = operators_of(policy, s.model.name)
     task = task_of(s)
-    first = loaded(s, model_folder(spec, start_name(s, policy)))
-    methods = methods_of(s, policy, {**scenario.context_parts, "stored_length": length_of(first)}, operators)
+    first = loaded_model(s, model_folder(spec, start_name(s, policy)))
+    methods = methods_of(s, policy, {**scenario.context_parts, "stored_length": stored_length_of(first)}, operators)
     records = scenario.start_records
     costs = costs_of(spec, s, policy, methods)
     if in_shards(operators[0]):
@@ -140,7 +140,7 @@ class Judge:
             seen=parts.train.matrix() + parts.validation.matrix(),
             test=parts.test.matrix(),
             references=self._references,
-            remembered=loaded(s, model_folder(spec, STANDARD)).model,
+            remembered=loaded_model(s, model_folder(spec, STANDARD)).model,
             k=max(s.evaluate.ks),
             n_halves=s.evaluate.n_halves,
             seed=int(spec["seed"]),
@@ -165,7 +165,7 @@ class Judge:
     def _references(self, time: int) -> list[Any]:
         at = self.times.index(time)
         names = [reference_name(at, number) for number in range(self._s.simulate.n_references)]
-        return [loaded(self._s, model_folder(self._spec, name)).model for name in names]
+        return [loaded_model(self._s, model_folder(self._spec, name)).model for name in names]
 
 
 def costs_of(spec: Spec, s: Settings, policy: Policy, methods: Mapping[str, Any]) -> dict[str, OperatorCost]:
@@ -192,7 +192,7 @@ def task_of(s: Settings) -> Any:
     return s.plan(arm=STANDARD, method=RETRAIN).context().task
 
 
-def loaded(s: Settings, folder: Path) -> Fitted:
+def loaded_model(s: Settings, folder: Path) -> Fitted:
     """Returns a model of the simulation from its folder."""
     return load(folder, task_of(s))
 
@@ -224,6 +224,6 @@ def _start(first: Fitted, records: InteractionLog, operator: str) -> Fitted:
     return Fitted(first.model, records, None if plain else first.memory)
 
 
-def length_of(first: Fitted) -> float | None:
+def stored_length_of(first: Fitted) -> float | None:
     """Returns the length of the edit that was set when the first model was trained; None where none was."""
     return first.memory.length if isinstance(first.memory, NewtonMemory | ScaledMemory) else None

@@ -58,13 +58,13 @@ def _reweighted(context: MethodContext, s: ReweightedSettings) -> StepOf:
 class PhasedSettings:
     """All interactions first, then those of stable users alone."""
 
-    share: float = setting(0.5, "share of the epochs that see all interactions", PAPER)
+    phase_share: float = setting(0.5, "share of the epochs that see all interactions", PAPER)
 
 
 def _phased(context: MethodContext, s: PhasedSettings) -> StepOf:
     from r2u_rec.core.strategies import phased
 
-    return lambda records: phased(records.ids_of_users(context.revocable), s.share)
+    return lambda records: phased(records.ids_of_users(context.revocable), s.phase_share)
 
 
 STANDARD = ArmSpec("standard", "standard", "plain training", NoSettings, STEPS, _standard, reads_revocable=False)
