@@ -23,10 +23,17 @@ _NAMES = {
     "split": "r2u_rec.data.split:split",
     "RecBole": f"{_API}.constructors:RecBole",
     "model": f"{_API}.constructors:model",
+    "load": f"{_API}.saving:load",
     "Recommender": f"{_API}.recommender:Recommender",
     "Method": f"{_API}.choices:MethodChoice",
     "Prepare": f"{_API}.choices:PrepareChoice",
     "score_users": f"{_API}.scoring:score_users",
+    "audit": f"{_API}.audit:audit",
+    "compare": f"{_API}.compare:compare",
+    "from_implicit": f"{_API}.adopting:from_implicit",
+    "register_model": f"{_API}.registering:register_model",
+    "register_arm": f"{_API}.registering:register_arm",
+    "register_method": f"{_API}.registering:register_method",
 }
 """Name -> where it is. The constructors of models and ways to train come from the registry beside these."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-PROGRAMS = ("train_forget_prove", "own_data", "ease_exact", "prepare_with_ready2unlearn", "own_task", "plan_erasures")
+PROGRAMS = ("train_forget_prove", "own_data", "ease_exact", "prepare_with_ready2unlearn", "own_task", "plan_erasures", "register_a_method")
 
 
 @pytest.fixture
@@ -83,3 +83,11 @@ def test_a_plan_of_erasures_ends_with_what_to_run(said):
     assert float(never[1]) > 0.6 > 0.55 > float(exact[1]) > 0.45
     assert re.search(r"^(Take “|None of )", out, re.MULTILINE)
     assert "<html" in Path(out.split("page: ")[1].strip()).read_text()
+
+
+def test_a_method_of_ones_own_forgets_and_is_compared(said):
+    out = said("register_a_method", "--toy")
+    assert "160 users, 60 items, 1920 interactions" in out
+    assert "140 users" in out
+    assert re.search(r"towards_mean: (good|mixed|bad): ", out)
+    assert "retrained models" in out

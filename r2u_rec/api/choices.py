@@ -90,7 +90,7 @@ class PrepareChoice:
         self.name = name
         self.revocable: UserScores | Any = revocable
         self.share, self.policy, self.value = share, policy, value
-        self.settings = checked(component_keys(arm.settings, {}), settings, f"setting of {name}")
+        self.settings: dict[str, Any] = checked(component_keys(arm.settings, {}), settings, f"setting of {name}")
 
     def among(self, log: InteractionLog) -> Self:
         """Returns the choice without the keys of users whom `log` does not know: after an erasure, no key of who has gone stays in it."""

@@ -98,6 +98,13 @@ def named(name: str) -> Callable[..., Any] | None:
     return None if registered is None else constructor(MODELS.get(registered))
 
 
+def spec_named(name: str, class_name: str) -> ModelSpec:
+    """Returns the spec of a model that was saved; `class_name` tells how recbole spells its own."""
+    if name not in MODELS and name.startswith(PREFIX):
+        return recbole_spec(class_name.partition("(")[2].strip("')"))
+    return MODELS.get(name)
+
+
 def RecBole(name: str, **settings: Any) -> Recommender:
     """Returns a general model of the library recbole, untrained, with that library's own defaults.
 

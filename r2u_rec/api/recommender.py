@@ -132,7 +132,20 @@ class Recommender:
         return quality(self.trained.fitted, test, metrics, mask)
 
     @overload
-    def forget(self, *, dry_run: Literal[True], **request: Any) -> ForgetRequest: ...
+    def forget(
+        self,
+        *,
+        users: Iterable[Any] | None = None,
+        interactions: Any = None,
+        items: Iterable[Any] | None = None,
+        category: tuple[str, ...] | None = None,
+        window: tuple[Any, Any] | None = None,
+        method: str | MethodChoice | None = None,
+        allow_small_batch: bool = False,
+        smallest_batch: int = 20,
+        deadline_days: float = 30.0,
+        dry_run: Literal[True],
+    ) -> ForgetRequest: ...
     @overload
     def forget(
         self,

@@ -28,7 +28,9 @@ def request_name(kind: str, share: float) -> str:
     return f"{kind} {100 * share:g} %"
 
 
-def every_kind(parts: Parts, *, shares: Sequence[float], calibration_share: float, seed: int) -> Study:
+def every_kind(
+    parts: Parts, *, shares: Sequence[float], calibration_share: float, seed: int, scores: NDArray[np.float64] | None = None
+) -> Study:
     """Returns the study of one split in which each of `KINDS` asks in each size.
 
     Users are held out of training in four groups, each drawn together with those who ask and matched with them in score and length of
@@ -39,6 +41,7 @@ def every_kind(parts: Parts, *, shares: Sequence[float], calibration_share: floa
     Args:
         shares: sizes of requests as shares of all users, each in (0, .1]; every kind comes in every size.
         calibration_share: of all users, never trained on either, apart from those by whom an outcome is judged.
+        scores: (n_users,) how likely each is to withdraw; None: those of the scorer blend, which needs times.
 
     Raises:
         SettingsError: a share out of range. DataError: too few users with histories long enough.
@@ -48,7 +51,7 @@ def every_kind(parts: Parts, *, shares: Sequence[float], calibration_share: floa
     if not 0 < calibration_share < 0.3:
         raise SettingsError(f"calibration_share must lie in (0, .3), got {calibration_share}")
     train = parts.train
-    scores = np.nan_to_num(blend(train, categories=categories_of(parts), seed=seed))
+    scores = np.nan_to_num(blend(train, categories=categories_of(parts), seed=seed) if scores is None else scores)
     eligible_users = np.flatnonzero(train.user_counts >= MIN_REQUEST_HISTORY)
     n_users, alike = len(eligible_users), np.stack([scores, np.log1p(train.user_counts)], axis=1)
     n = max(1, round(max(shares) * n_users))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
@@ -27,14 +28,14 @@ def test_a_model_is_made_and_a_wrong_name_refused_before_torch_is_imported():
     code = """
 import sys, r2u_rec as r2u
 r2u.MF(embedding_dim=8, method=r2u.Method("newton", length=1.2), prepare=r2u.Ready2Unlearn(revocable=["a"]))
-for wrong in (lambda: r2u.MF(embeding_dim=8), lambda: r2u.MF(method="newtn")):
+for wrong in (lambda: r2u.MF(embeding_dim=8), lambda: r2u.load("no such folder"), lambda: r2u.MF(method="newtn")):
     try:
         wrong()
     except ValueError:
         print("refused", end=" ")
 print("torch" in sys.modules)
 """
-    assert printed(code) == "refused refused False"
+    assert printed(code) == "refused refused refused False"
 
 
 def test_every_public_name_can_be_had_and_is_listed():
@@ -109,3 +110,23 @@ def test_a_general_model_of_recbole_is_made_by_its_name_there():
     assert "recbole_dmf" in MODELS
     with pytest.raises(SettingsError, match="recbole has no general model 'DFM'"):
         r2u.RecBole("DFM")
+
+
+def statements(text):
+    """Returns what a stub says, whatever the order of its imports and its layout."""
+    found = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom):
+            found |= {(node.module, each.name, each.asname) for each in node.names}
+        else:
+            found.add(ast.dump(node))
+    return found
+
+
+def test_the_type_stub_agrees_with_the_names_and_settings_there_are(checkout):
+    from r2u_rec.api.stub import stub
+
+    text = (checkout / "r2u_rec" / "__init__.pyi").read_text()
+    assert statements(text) == statements(stub()), "write it anew: python -m r2u_rec.api.stub r2u_rec/__init__.pyi"
+    for name in r2u.__all__:
+        assert re.search(rf"^(.* as {name}|def {name}\(|{name} = .*)", text, re.MULTILINE), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from api_toys import checkerboard, scattered
+from api_toys import checkerboard
 
 import r2u_rec as r2u
 from r2u_rec.data import random_per_user
@@ -136,16 +136,25 @@ def test_patience_needs_a_validation_part_and_stops_by_it(log):
     assert model.fit(parts.train, validation=parts.validation).is_fitted
 
 
-def test_calibration_users_are_kept_out_only_when_they_are_asked_for():
-    log, canaries = scattered(), r2u.Method("newton", length="canaries")
+def test_calibration_users_are_kept_out_only_when_they_are_asked_for(log, monkeypatch):
+    canaries = r2u.Method("newton", length="canaries")
     with pytest.raises(SettingsError, match="there are none: hold some out"):
         r2u.MF(epochs=1, method=canaries).fit(log)
-    model = r2u.MF(embedding_dim=4, epochs=4, lr=0.01, batch_size=64, method=canaries, calibration_share=0.25).fit(log)
-    assert int((model.log.user_counts > 0).sum()) == 90
-    assert model.trained.stored_length is not None
+    seen = {}
+
+    def rule(calibration, candidates, **settings):
+        seen.update(calibration=calibration, candidates=candidates)
+        return lambda task, model, records, erase: 0.7
+
+    monkeypatch.setattr("r2u_rec.study.context.CanaryRule", rule)
+    model = r2u.MF(embedding_dim=4, epochs=2, method=canaries, calibration_share=0.25).fit(log)
+    assert int((model.log.user_counts > 0).sum()) == 30
+    assert int((seen["calibration"].user_counts > 0).sum()) == 10
+    assert len(seen["candidates"]) == 30
+    assert model.trained.stored_length == 0.7
     key = next(key for key in log.user_keys.keys if key in model.log.user_keys)
     after = model.forget(users=[key], allow_small_batch=True)
-    assert after.trained.stored_length == model.trained.stored_length
+    assert after.trained.stored_length == 0.7
 
 
 def test_scores_choose_who_is_revocable(log):
