@@ -6,23 +6,24 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from r2u_rec.api.choices import PrepareChoice
 from r2u_rec.api.recommender import Recommender
+from r2u_rec.api.saving import about, load, put_model
 from r2u_rec.api.scoring import UserScores
 from r2u_rec.api.threads import torch_threads
 from r2u_rec.api.training import Trained, train
 from r2u_rec.config import sources
 from r2u_rec.config.files import read_settings, settings_of_run, write_settings
 from r2u_rec.config.parse import settings_from_mapping
+from r2u_rec.config.plan import Plan
 from r2u_rec.config.settings import Settings
+from r2u_rec.core.stored import Json
 from r2u_rec.core.training import History
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import DataError, SettingsError
 from r2u_rec.registry.tables import ARMS
 from r2u_rec.revocability.scoring import revocable_users, scored
-from r2u_rec.storage import load, put, written_whole
+from r2u_rec.storage import written_whole
 from r2u_rec.study.context import cohorts_of
 from r2u_rec.study.flagged import flagged_request
 from r2u_rec.study.study import Study
@@ -73,7 +74,7 @@ def train_run(s: Settings, log: InteractionLog, out: Path) -> tuple[Recommender,
         SettingsError, DataError: as the settings and the data demand.
     """
     epochs: list[dict[str, Any]] = []
-    with written_whole(out, about=_about(s, s.plan().method.exact), verb="train") as part:
+    with written_whole(out, about=_about(s.plan()), verb="train") as part:
         if holds_out(s):
             study = study_of(s, log)
             model = _fit_on_study(s, study, epochs)
@@ -121,29 +122,19 @@ def _fit_on_study(s: Settings, study: Study, epochs: list[dict[str, Any]]) -> Re
     return model
 
 
-def read_run(folder: Path, settings: Settings | None = None) -> tuple[Recommender, Settings]:
+def read_run(folder: Path) -> tuple[Recommender, Settings]:
     """Returns the model of a run folder and its settings.
 
     Raises:
         DataError: the folder is no run folder, or a file is not the one that was written.
     """
-    s = settings_from_mapping(read_settings(settings_of_run(folder)), where=str(folder)) if settings is None else settings
-    plan = s.plan()
-    context = plan.context()
-    fitted = load(folder, context.task, expected={"model": plan.spec.name})
-    model = Recommender(plan)
-    revocable = np.empty(0, dtype=np.int64)
-    if ARMS.get(s.prepare.arm).reads_revocable:  # whom a retraining prepares for is scored anew on the records that are left
-        revocable = revocable_users(
-            fitted.records, sources.scores(fitted.records, s.revocability, seed=s.seed), s.revocability, seed=s.seed
-        )
-    model._trained = Trained(fitted, revocable, (plan.method.name, plan.method_settings))
-    return model, s
+    s = settings_from_mapping(read_settings(settings_of_run(folder)), where=str(folder))
+    return load(folder), s
 
 
 def write_forgotten(after: Recommender, s: Settings, source: Path, out: Path, ids: Any) -> None:
     """Writes the run folder of a model that has forgotten the records `ids`; what it is measured by loses them too."""
-    with written_whole(out, about=_about(s, after.plan.method.exact), verb="forget", parent=source) as part:
+    with written_whole(out, about=_about(s.plan()), verb="forget", parent=source) as part:
         if (source / STUDY).is_dir():
             Study.from_folder(source / STUDY).without(ids).to_folder(part / STUDY)
         _write(part, after, s)
@@ -159,10 +150,9 @@ def study_in(folder: Path) -> Study:
 
 
 def _write(part: Path, model: Recommender, s: Settings) -> None:
-    put(model.trained.fitted, part)
+    put_model(model, part)
     write_settings(s, part)
 
 
-def _about(s: Settings, exact: bool) -> dict[str, Any]:
-    plan = s.plan()
-    return {"model": plan.spec.name, "method": plan.method.name, "arm": plan.arm.name, "exact": exact}
+def _about(plan: Plan) -> dict[str, Json]:
+    return about(Recommender(plan))

@@ -32,18 +32,31 @@ def save(model: Recommender, folder: str | PathLike[str]) -> None:
     Raises:
         DataError: the folder is there already and not empty. SettingsError: the model is not trained.
     """
+    _ = model.trained
+
+    from r2u_rec.storage import written_whole
+
+    with written_whole(Path(folder), about=about(model), verb="save") as part:
+        put_model(model, part)
+
+
+def about(model: Recommender) -> dict[str, Json]:
+    """Returns what the manifest of a model's folder says of it."""
+    plan = model.plan
+    return {"model": plan.spec.name, "method": plan.method.name, "arm": plan.arm.name, "exact": plan.method.exact}
+
+
+def put_model(model: Recommender, part: Path) -> None:
+    """Writes the files of a trained model into a folder that is being written whole, beside which others may stand."""
     trained = model.trained
 
     import pandas as pd
 
-    from r2u_rec.storage import put, written_whole
+    from r2u_rec.storage import put
 
-    plan = model.plan
-    about: dict[str, Json] = {"model": plan.spec.name, "method": plan.method.name, "arm": plan.arm.name, "exact": plan.method.exact}
-    with written_whole(Path(folder), about=about, verb="save") as part:
-        put(trained.fitted, part)
-        pd.DataFrame({"code": trained.revocable}).to_parquet(part / REVOCABLE, index=False)
-        (part / PLAN).write_text(json.dumps(_plain(model, trained), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    put(trained.fitted, part)
+    pd.DataFrame({"code": trained.revocable}).to_parquet(part / REVOCABLE, index=False)
+    (part / PLAN).write_text(json.dumps(_plain(model, trained), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load(folder: str | PathLike[str]) -> Recommender:

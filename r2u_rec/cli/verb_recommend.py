@@ -17,12 +17,11 @@ def run(argv: Sequence[str]) -> int:
     given = command.parse(argv)
     keys = keys_of(given.options.users, given.options.users_file)
 
-    from r2u_rec.api.runs import read_run
+    from r2u_rec.api.saving import load
     from r2u_rec.recsys.serving.recommend import recommend
 
     assert given.run is not None
-    model, _ = read_run(given.run, given.settings)
-    for answer in recommend(model.trained.fitted, keys, given.options.k):
+    for answer in recommend(load(given.run).trained.fitted, keys, given.options.k):
         print(*map(shown, (answer.user_key, answer.source, *answer.item_keys)), sep="\t")
     return 0
 

@@ -16,7 +16,6 @@ from r2u_rec.core.trainer import GradientTrainer, Trainer
 from r2u_rec.core.training import History, Training
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, SettingsError
-from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule
 from r2u_rec.registry.context import LengthWord
 from r2u_rec.registry.specs import ArmSpec, ModelSpec, Recipe, lacking
 from r2u_rec.registry.tables import ARMS
@@ -132,6 +131,8 @@ class FitContext:
             )
         if evidence == "adaptive" and given != "shadow":
             raise SettingsError(f"evidence=adaptive holds canaries against a shadow model, and length is {given}: set it to shadow")
+        from r2u_rec.evaluate.length.canary_rule import CanaryRule, ShadowRule  # brings scikit-learn, which serving needs not
+
         canaries = CanaryRule(
             self.calibration,
             self.candidates,

@@ -146,7 +146,7 @@ def test_calibration_users_are_kept_out_only_when_they_are_asked_for(log, monkey
         seen.update(calibration=calibration, candidates=candidates)
         return lambda task, model, records, erase: 0.7
 
-    monkeypatch.setattr("r2u_rec.study.context.CanaryRule", rule)
+    monkeypatch.setattr("r2u_rec.evaluate.length.canary_rule.CanaryRule", rule)
     model = r2u.MF(embedding_dim=4, epochs=2, method=canaries, calibration_share=0.25).fit(log)
     assert int((model.log.user_counts > 0).sum()) == 30
     assert int((seen["calibration"].user_counts > 0).sum()) == 10
