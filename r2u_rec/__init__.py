@@ -31,6 +31,7 @@ _NAMES = {
     "audit": f"{_API}.audit:audit",
     "compare": f"{_API}.compare:compare",
     "from_implicit": f"{_API}.adopting:from_implicit",
+    "from_recbole": f"{_API}.adopting_recbole:from_recbole",
     "register_model": f"{_API}.registering:register_model",
     "register_arm": f"{_API}.registering:register_arm",
     "register_method": f"{_API}.registering:register_method",
