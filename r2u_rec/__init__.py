@@ -30,6 +30,7 @@ _NAMES = {
     "score_users": f"{_API}.scoring:score_users",
     "audit": f"{_API}.audit:audit",
     "compare": f"{_API}.compare:compare",
+    "simulate": f"{_API}.simulating:simulate",
     "from_implicit": f"{_API}.adopting:from_implicit",
     "from_recbole": f"{_API}.adopting_recbole:from_recbole",
     "register_model": f"{_API}.registering:register_model",
