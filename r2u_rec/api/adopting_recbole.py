@@ -69,7 +69,7 @@ def from_recbole(
 
 def in_order(log: InteractionLog, keys: tuple[Iterable[Any], Iterable[Any]]) -> InteractionLog:
     """Returns the log with codes in the order of the keys; DataError when a key of the log is not among them."""
-    new = {}
+    new: dict[str, Any] = {}
     for what, old, given in zip(("user", "item"), (log.user_keys, log.item_keys), keys, strict=True):
         texts = [str(key) if isinstance(key, np.str_) else key for key in given]
         new[what] = Vocabulary.of([int(key) for key in texts] if old.is_integer else texts)
