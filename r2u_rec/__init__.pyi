@@ -24,6 +24,7 @@ Prepare = PrepareChoice
 
 __version__: str
 __all__: list[str]
+_NAMES: dict[str, str]
 
 def ALS(
     *,
