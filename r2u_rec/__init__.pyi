@@ -2,6 +2,7 @@
 from typing import Any, Literal
 
 from r2u_rec.api.adopting import from_implicit as from_implicit
+from r2u_rec.api.adopting_recbole import from_recbole as from_recbole
 from r2u_rec.api.audit import audit as audit
 from r2u_rec.api.choices import MethodChoice, PrepareChoice
 from r2u_rec.api.compare import compare as compare
@@ -13,6 +14,7 @@ from r2u_rec.api.registering import register_method as register_method
 from r2u_rec.api.registering import register_model as register_model
 from r2u_rec.api.saving import load as load
 from r2u_rec.api.scoring import score_users as score_users
+from r2u_rec.api.simulating import simulate as simulate
 from r2u_rec.data import load_dataset as load_dataset
 from r2u_rec.data import read_interactions as read_interactions
 from r2u_rec.data.split import split as split
@@ -22,6 +24,7 @@ Prepare = PrepareChoice
 
 __version__: str
 __all__: list[str]
+_NAMES: dict[str, str]
 
 def ALS(
     *,

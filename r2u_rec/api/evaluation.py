@@ -46,14 +46,14 @@ def evaluate_run(s: Settings, folder: Path, *, before: Path | None = None, refer
     released, _ = read_run(before)
     asked = _erased(study_in(before), released, fitted)
     prover = ForgettingEvaluator(
-        [r.trained.fitted.model for r in retrained],
+        [_folding(r.trained.fitted) for r in retrained],
         *asked.probes(ERASED, s.evaluate.n_halves),
         remembered=_only_deleted(released, fitted),
         popularity=Popularity.of(fitted.records),
         seed=s.seed,
     )
     exact = bool(read_manifest(folder).about.get("exact", False))
-    rows = [row | {"exact": exact} | verdict_figures(prover.judge(fitted.model))]
+    rows = [row | {"exact": exact} | verdict_figures(prover.judge(_folding(fitted)))]
     rows.append(names | {"operator": "none"} | verdict_figures(prover.evidence.remembered))
     for i, (reference, verdict) in enumerate(zip(retrained, prover.evidence.references, strict=True)):
         rows.append(names | {"operator": "retrained", "seed": i} | _quality(s, study, reference.trained.fitted) | verdict_figures(verdict))
@@ -72,6 +72,11 @@ def _erased(study: Study, released: Recommender, after: Fitted) -> Study:
         what = "no user was erased as a whole" if not len(gone) else "no users were kept out of training to compare with"
         raise EvidenceError(f"{what}: a proof needs both, train with --revocability.holdout true and forget users")
     return study.with_request(StudyRequest(ERASED, gone, holdout))
+
+
+def _folding(fitted: Fitted) -> Any:
+    """Returns the model, of which the evaluator refuses one that folds nobody in."""
+    return fitted.model
 
 
 def _method(folder: Path) -> str:

@@ -35,7 +35,7 @@ def stub() -> str:
         if attribute == name:
             lines.append(f"from {module} import {attribute} as {name}")
     lines += ["", *(f"{name} = {target.partition(':')[2]}" for name, target in r2u_rec._NAMES.items() if not target.endswith(f":{name}"))]
-    lines += ["", "__version__: str", "__all__: list[str]", ""]
+    lines += ["", "__version__: str", "__all__: list[str]", "_NAMES: dict[str, str]", ""]
     for class_name, name in sorted(constructors().items()):
         spec = MODELS.get(name)
         if spec.recipe.__module__.startswith(SHIPPED):

@@ -53,7 +53,7 @@ def run(argv: Sequence[str]) -> int:
     print(
         f"{request.n_interactions} interactions of {request.n_users} users, first {first}, last {last}; {request.n_left} stay", flush=True
     )
-    small = {"smallest_batch": s.forget.smallest_batch, "deadline_days": s.forget.deadline_days}
+    small: dict[str, Any] = {"smallest_batch": s.forget.smallest_batch, "deadline_days": s.forget.deadline_days}
     if given.options.dry_run:
         print(_advice(request, small) or "this request can be carried out")
         print("nothing was forgotten (--dry_run)")

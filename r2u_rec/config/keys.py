@@ -69,7 +69,7 @@ def _section(section: str, model: str) -> Iterator[Key]:
 
 
 def _fields(prefix: str, kind: type[Any], defaults: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> Iterator[Key]:
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     for f in fields(kind):
         if f.name not in leave_out:
             yield Key(f"{prefix}.{f.name}", hints[f.name], defaults.get(f.name, f.default), f.metadata.get("help", ""))

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 from r2u_rec.config.errors import UsageError
 from r2u_rec.config.files import flat_keys, preset, presets, read_settings, settings_of_run
-from r2u_rec.config.keys import COMPONENTS, PLAIN, Key, all_keys
-from r2u_rec.config.settings import ForgetSettings, ModelChoice, PrepareSettings, Settings, component_names
+from r2u_rec.config.keys import COMPONENTS, Key, all_keys
+from r2u_rec.config.settings import PLAIN, ForgetSettings, ModelChoice, PrepareSettings, Settings, component_names
 from r2u_rec.config.values import fitted, from_text
 from r2u_rec.registry.tables import MODELS
 from r2u_rec.suggest import suggest
@@ -161,12 +161,12 @@ def _settings(model: str, values: Mapping[str, Any]) -> Settings:
     def components(section: str) -> dict[str, Any]:
         return {name: part(f"{section}.{name}", COMPONENTS[section].get(name).settings) for name in component_names(section)}
 
-    prepare = PrepareSettings(values["prepare.arm"], components("prepare"))
+    prepare = PrepareSettings(_known_choice("prepare.arm", values["prepare.arm"], component_names("prepare")), components("prepare"))
     plain = {name: values[f"forget.{name}"] for name in ForgetSettings.__dataclass_fields__ if f"forget.{name}" in values}
     return Settings(
         **{name: part(name, kind) for name, kind in PLAIN.items()},
         model=ModelChoice(model, part("model", MODELS.get(model).settings)),
-        prepare=_known_choice("prepare.arm", prepare.arm, component_names("prepare")) and prepare,
+        prepare=prepare,
         forget=ForgetSettings(
             **{**plain, "method": _known_choice("forget.method", plain["method"], ("auto", *component_names("forget")))},
             methods=components("forget"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from r2u_rec.config.settings import DataSettings
 from r2u_rec.errors import SettingsError
@@ -37,7 +37,11 @@ def read(data: DataSettings) -> InteractionLog:
     from r2u_rec.data.catalogue.names import load_dataset
     from r2u_rec.data.interactions import read_interactions
 
-    kept = {"min_rating": data.min_rating, "min_user_records": data.min_user_records, "min_item_records": data.min_item_records}
+    kept: dict[str, Any] = {
+        "min_rating": data.min_rating,
+        "min_user_records": data.min_user_records,
+        "min_item_records": data.min_item_records,
+    }
     if data.path is None:
         return load_dataset(data.name, **kept)
     same = ("user", "item", "time", "rating", "time_unit", "duplicates", "user_info", "item_info", "separator")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from r2u_rec.setting import setting as setting
 
 if TYPE_CHECKING:
-    from r2u_rec.core.protocols import Method, Records, Task
+    from r2u_rec.core.protocols import Method, Task
     from r2u_rec.core.step import Step
     from r2u_rec.core.trainer import Trainer
     from r2u_rec.core.training import Training
@@ -53,13 +53,13 @@ class Recipe:
     """How a model is trained: a task with the settings of the loop, or a trainer of its own.
 
     Attributes:
-        task: of `core`.
+        task: `core.protocols.Task`; closed forms, which no loop trains, may have one with `attach` alone.
         training: settings of the loop; None where `trainer` trains.
         trainer: any `Trainer`.
         around: trainer -> trainer, for what follows the loop, such as a polish of the output layer; None for nothing.
     """
 
-    task: Task[Any, Any]
+    task: Any
     training: Training | None = None
     trainer: Trainer | None = None
     around: Callable[[Trainer], Trainer] | None = None
@@ -116,7 +116,7 @@ class ArmSpec:
     source: str
     settings: type[Any]
     needs: frozenset[str]
-    step: Callable[[MethodContext, Any], Callable[[Records], Step]]
+    step: Callable[[MethodContext, Any], Callable[[Any], Step]]
     reads_revocable: bool = True
 
 

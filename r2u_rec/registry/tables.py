@@ -102,3 +102,22 @@ SCORERS: Registry[Callable[..., Any]] = Registry(
     name_of=lambda function: str(function.__name__),
 )
 """Functions that `revocability.scorers.card.scorer` marks; each brings its card."""
+STORED = {
+    "newton": "r2u_rec.unlearn.curvature.block_newton:NewtonMemory",
+    "table_blocks": "r2u_rec.unlearn.curvature.blocks:TableBlocks",
+    "scaled": "r2u_rec.unlearn.scaled:ScaledMemory",
+    "sharded": "r2u_rec.unlearn.sharded:ShardedMemory",
+    "unlearning_layer": "r2u_rec.unlearn.layers.fusion:Layer",
+    "unlearning_layers": "r2u_rec.unlearn.layers.student_layers:LayersMemory",
+    "federated_log": "r2u_rec.recsys.federated.fru_log:UpdateLog",
+    "ease": "r2u_rec.recsys.closed_form.ease:EaseMemory",
+    "item_knn": "r2u_rec.recsys.closed_form.item_knn:ItemKnnMemory",
+    "ease_model": "r2u_rec.recsys.closed_form.ease:EaseModel",
+    "item_knn_model": "r2u_rec.recsys.closed_form.item_knn:ItemKnnModel",
+    "als_model": "r2u_rec.recsys.closed_form.als:AlsModel",
+    "matrix_factorization": "r2u_rec.recsys.models.factorization:MatrixFactorization",
+    "popularity": "r2u_rec.recsys.serving.popularity:Popularity",
+    "combined_tables": "r2u_rec.recsys.sharded.combined:CombinedTables",
+    "sharded_recommender": "r2u_rec.recsys.sharded.sharding:ShardedRecommender",
+}
+"""Classes of this package that say themselves what is stored of them: imported when a folder or an object of it is met."""

@@ -79,7 +79,8 @@ class FitContext:
 
     @property
     def task(self) -> Task[Any, Any]:
-        return self.recipe.task
+        task: Task[Any, Any] = self.recipe.task
+        return task
 
     @property
     def training(self) -> Training:

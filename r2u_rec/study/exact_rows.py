@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from scipy import sparse
-
 from r2u_rec.core.protocols import Method
 from r2u_rec.evaluate.cost import measured
-from r2u_rec.recsys.closed_form.ease import EaseModel
-from r2u_rec.recsys.closed_form.item_knn import ItemKnnModel
 from r2u_rec.study.measurements import Row
 from r2u_rec.study.study import Study
 
@@ -38,15 +33,7 @@ def exact_rows(study: Study, request: str, name: str, method: Method) -> list[Ro
 
 
 def largest_difference(one: Any, other: Any) -> float | None:
-    """Returns the largest difference of any item-item weight of two closed forms; None where they have none."""
-    if isinstance(one, EaseModel):
-        return float((one.weights - other.weights).abs().max())
-    if isinstance(one, ItemKnnModel):
-        return float(abs(_similarities(one) - _similarities(other)).max())
-    return None
-
-
-def _similarities(model: ItemKnnModel) -> sparse.csr_array:
-    """Returns (n_items, n_items) the similarity of each item to those that it lists."""
-    n, k = model.neighbours.shape
-    return sparse.csr_array((model.similarities.numpy().ravel(), model.neighbours.numpy().ravel(), np.arange(n + 1) * k), shape=(n, n))
+    """Returns the largest difference of any item-item weight of two closed forms; None where they have none (`item_weights`)."""
+    if not hasattr(one, "item_weights"):
+        return None
+    return float(abs(one.item_weights() - other.item_weights()).max())

@@ -15,7 +15,7 @@ from typing import Any
 from r2u_rec.errors import SettingsError
 from r2u_rec.trials.kinds import Spec
 from r2u_rec.trials.store import FOLDER, Trial, made_trial, write_trial
-from r2u_rec.trials.worker import Reply, serve
+from r2u_rec.trials.worker import Reply, run_spec, serve
 
 SAME_SOURCE = ("kind", "data", "model")
 """Once one trial finds that its data or weights are not to be had, those that agree with it in these keys are not tried."""
@@ -88,6 +88,15 @@ def run_trials(
     finally:
         for worker in workers:
             worker.close()
+
+
+def run_trials_here(
+    specs: Mapping[str, Spec], folder: Path, *, threads: int = 1, device: str = "cpu", under_way: Callable[[str, float], None] | None = None
+) -> Generator[tuple[str, Trial | Failure], None, None]:
+    """Carries out the specs one after another in this process, which knows what was registered in it; otherwise as `run_trials`."""
+    for key, spec in specs.items():
+        reply = run_spec({**spec, "device": device}, threads, (lambda share, key=key: under_way and under_way(key, share)))  # type: ignore[misc]
+        yield key, _stored(folder, key, spec, reply, device)
 
 
 def _stored(folder: Path, key: str, spec: Spec, reply: Reply, device: str) -> Trial | Failure:

@@ -15,7 +15,8 @@ from r2u_rec import storage
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.stored import Parts, Source
 from r2u_rec.errors import DataError, SettingsError
-from r2u_rec.storage.kinds import BUILT_IN, class_of
+from r2u_rec.registry.tables import STORED
+from r2u_rec.storage.kinds import class_of
 from r2u_rec.testing.contents import content, state_bytes
 from r2u_rec.unlearn.scaled import Scaled, ScaledMemory
 
@@ -120,7 +121,7 @@ def test_a_folder_of_another_model_than_expected_is_refused(tmp_path):
         storage.load(tmp_path / "run", None, expected={"model": "mf"})
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", STORED)
 def test_every_built_in_line_names_the_class_that_has_its_name(name):
     assert class_of(name).stored_as == name
     assert all(callable(getattr(class_of(name), part)) for part in ("parts", "from_parts"))

@@ -24,7 +24,7 @@ from r2u_rec.simulation.outcome import BATCHES, CHECKPOINTS, REQUESTS
 from r2u_rec.simulation.policies import NONE, RETRAIN, Policy
 from r2u_rec.simulation.stream import Stream, write_stream
 from r2u_rec.trials.progress import TrialProgress
-from r2u_rec.trials.runner import Failure, run_trials
+from r2u_rec.trials.runner import Failure, run_trials, run_trials_here
 from r2u_rec.trials.store import Trial, distinct, read_trial, spec_in_words
 
 KIND = "r2u_rec.api.streams.trials:{}@1"
@@ -32,8 +32,11 @@ PAGE_FILE = "simulation.html"
 TABLES = {"requests": REQUESTS, "batches": BATCHES, "checkpoints": CHECKPOINTS}
 
 
-def run_simulation(s: Settings, out: Path, *, jobs: int) -> tuple[Simulation | None, list[str]]:
+def run_simulation(s: Settings, out: Path, *, jobs: int, here: bool = False) -> tuple[Simulation | None, list[str]]:
     """Runs what is not in `out` yet, and writes settings, streams, the three tables and the page there.
+
+    Args:
+        jobs: processes. here: run all in this process, one after another.
 
     Returns:
         the simulation over all policies that could be played on every seed (None when there is none), and what failed.
@@ -61,11 +64,11 @@ def run_simulation(s: Settings, out: Path, *, jobs: int) -> tuple[Simulation | N
         for at in range(len(checkpoints_of(s, stream)))
         for number in range(s.simulate.n_references)
     ]
-    _, failures = _carried_out(first, out, jobs)
+    _, failures = _carried_out(first, out, jobs, here)
     if failures:
         return None, failures
     plays = [{**common, "kind": KIND.format("play"), "seed": seed, "policy": name} for name in policies for seed in s.simulate.seeds]
-    played, failures = _carried_out(plays, out, jobs)
+    played, failures = _carried_out(plays, out, jobs, here)
     whole = [name for name in policies if sum(trial.spec["policy"] == name for trial in played) == len(s.simulate.seeds)]
     if not whole:
         return None, failures
@@ -114,14 +117,19 @@ def _frame(rows: list[dict[str, Any]], kinds: Mapping[str, str]) -> pd.DataFrame
     return frame.astype({name: kind for name, kind in kinds.items() if name in frame})
 
 
-def _carried_out(specs: list[dict[str, Any]], out: Path, jobs: int) -> tuple[list[Trial], list[str]]:
+def _carried_out(specs: list[dict[str, Any]], out: Path, jobs: int, here: bool) -> tuple[list[Trial], list[str]]:
     """Runs the trials that are not stored, and returns all, and what failed in a line each."""
     planned = distinct(specs)
     stored = {key: trial for key in planned if (trial := read_trial(out, key)) is not None}
     failed: list[Failure] = []
     with TrialProgress(planned, stored, jobs) as progress:
         waiting = {key: spec for key, spec in planned.items() if key not in stored}
-        with closing(run_trials(waiting, out, jobs=jobs, under_way=progress.under_way)) as outcomes:
+        runs = (
+            run_trials_here(waiting, out, under_way=progress.under_way)
+            if here
+            else run_trials(waiting, out, jobs=jobs, under_way=progress.under_way)
+        )
+        with closing(runs) as outcomes:
             for key, outcome in outcomes:
                 progress.ended(key, outcome)
                 if isinstance(outcome, Trial):

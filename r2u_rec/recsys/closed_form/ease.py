@@ -63,6 +63,10 @@ class EaseModel(nn.Module):
         weights = -self.inverse / self.inverse.diagonal()
         return weights.fill_diagonal_(0)
 
+    def item_weights(self) -> NDArray[np.float64]:
+        """Returns (n_items, n_items) what one item adds to the score of another."""
+        return self.weights.to(torch.float64).numpy(force=True)
+
     def scores(self, users: NDArray[np.int64]) -> NDArray[np.float32]:
         """Returns (m, n_items) scores of the user codes `users`; nothing is masked."""
         return self.fold_in(self.histories[np.asarray(users, dtype=np.int64)])

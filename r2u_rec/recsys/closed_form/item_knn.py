@@ -49,6 +49,12 @@ class ItemKnnModel(nn.Module):
         """Returns the model that was written, on the histories of its records."""
         return cls(source.tensors["neighbours"], source.tensors["similarities"], source.records.matrix())
 
+    def item_weights(self) -> sparse.csr_array:
+        """Returns (n_items, n_items) the similarity of each item to those that it lists."""
+        n, k = self.neighbours.shape
+        listed = (self.similarities.numpy().ravel(), self.neighbours.numpy().ravel(), np.arange(n + 1) * k)
+        return sparse.csr_array(listed, shape=(n, n))
+
     def rebuild(self, records: InteractionLog) -> None:
         """Sets the histories to those of `records`; the lists stay (they change through `ItemKnn.forget`)."""
         if records.n_items != len(self.neighbours):

@@ -61,7 +61,7 @@ def config_of(model_class: Any, settings: dict[str, Any], *, n_negatives: int) -
 @lru_cache(maxsize=256)
 def _config(model_class: Any, text: str, n_negatives: int) -> Any:
     name, settings = model_class.__name__, json.loads(text)
-    own = yaml.load((_properties() / "model" / f"{name}.yaml").read_text(encoding="utf-8"), Loader) or {}
+    own = own_settings(name)
     for key in settings:
         known = [*own, *LOOP_SETTINGS]
         if key not in known:
@@ -70,6 +70,11 @@ def _config(model_class: Any, text: str, n_negatives: int) -> Any:
     ours = {"device": torch.device("cpu"), "train_neg_sample_args": {"sample_num": n_negatives, "distribution": "uniform"}}
     with quiet(), contained(0):
         return config_class()(model=model_class, dataset="r2u_rec", config_dict={**ours, **settings})
+
+
+def own_settings(name: str) -> dict[str, Any]:
+    """Returns the settings of a model of its own, with the library's defaults."""
+    return yaml.load((_properties() / "model" / f"{name}.yaml").read_text(encoding="utf-8"), Loader) or {}
 
 
 def _properties() -> Path:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import TypeIs
+
 from r2u_rec.registry.specs import MethodSpec, setting
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ MEASURED = "measured on ml-100k"
 STEPS = frozenset({"steps", "losses"})
 RULES = ("canaries", "shadow")
 """What may set how far an edit goes, in place of a number."""
+
+
+def is_rule(value: object) -> TypeIs[Literal["canaries", "shadow"]]:
+    """Returns whether a setting names a rule instead of a number."""
+    return value in RULES
+
 
 Tables = Literal["item"] | tuple[str, ...] | None
 TABLES_HELP = "shell patterns of the parameters edited; item: those that everyone is served from; null: all"
@@ -53,7 +61,7 @@ def climb(context: MethodContext, s: AscentSettings) -> GradientAscent:
     """Returns gradient ascent, to its last step where a rule says how far along its way to go."""
     from r2u_rec.unlearn.gradient_ascent import GradientAscent
 
-    target = None if s.target in RULES else s.target
+    target = None if is_rule(s.target) else s.target
     return GradientAscent(
         s.steps,
         s.lr,
@@ -71,7 +79,7 @@ def _ascent(context: MethodContext, s: AscentSettings) -> Method:
     from r2u_rec.unlearn.scaled import Scaled
 
     edit: Any = climb(context, s)
-    if s.target in RULES:
+    if is_rule(s.target):
         edit = Scaled(edit, context.length(s.target, evidence=s.evidence, longest=s.longest))
     return PostHoc(context.trainer(), edit)
 

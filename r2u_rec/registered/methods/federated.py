@@ -23,7 +23,7 @@ class FruSettings:
 def _fru(context: MethodContext, s: FruSettings) -> Method:
     from r2u_rec.recsys.federated.fru import Fru
 
-    return Fru(**asdict(s))
+    return Fru(**asdict(s))  # type: ignore[return-value]  # `needs` admits models with a ranking task only
 
 
 FRU = MethodSpec(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from r2u_rec.errors import SettingsError
-from r2u_rec.registry.tables import SCORERS
+from r2u_rec.registry.tables import SCORERS as SCORERS
 from r2u_rec.revocability.governance.policies import explicit, sampled_by_score, threshold, top_share
 from r2u_rec.suggest import unknown
 
