@@ -34,7 +34,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of the loop.
+    """Settings of the loop. The setting `training` has other defaults: those measured on tables of users and items.
 
     Attributes:
         epochs: passes over the records, >= 1.

@@ -42,6 +42,7 @@ class RevocabilitySettings:
     share: float = setting(0.5, "share of the users that are revocable", MEASURED)
     value: float = setting(0.5, "threshold: the lowest score that is revocable")
     users: tuple[str, ...] = setting((), "explicit: keys of the revocable users")
+    # Of all users; `prepare.ready2unlearn.request_share` is of the revocable ones, that of `compare` of the users with long histories.
     request_share: float = setting(0.1, "run: share of all users that are erased, drawn from the revocable ones")
     holdout: bool = setting(False, "keep as many users, matched with the erased ones, out of all training, to compare with; run: true")
     calibration_share: float = setting(

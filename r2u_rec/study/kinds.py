@@ -20,7 +20,7 @@ KINDS = ("random", "core", "edge", "revocable", "not flagged")
 """Who asks: anybody, the most active, the least active, users whom the scorer flags, and users whom it does not."""
 
 MIN_REQUEST_HISTORY = 8
-"""Users with fewer training records neither ask nor are held out."""
+"""Users with fewer training records neither ask nor are held out; twice what a probe needs (`evaluate.imprint.MIN_HISTORY`)."""
 
 
 def request_name(kind: str, share: float) -> str:

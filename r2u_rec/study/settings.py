@@ -12,6 +12,7 @@ class EvaluateSettings:
     """What is measured, and against how many references."""
 
     ks: tuple[int, ...] = setting((10, 20), "lengths of the ranked lists")
+    # More than in `compare` (3) and at a checkpoint of a stream (2), where each is trained for every kind of request or checkpoint.
     n_references: int = setting(5, "retrained models; never fewer than two")
     n_halves: int = setting(5, "random halves of each history")
     arms: tuple[str, ...] = setting(("standard", "ready2unlearn"), "run: ways to train")

@@ -31,7 +31,8 @@ class GradientAscent:
         steps: at most so many steps.
         lr: length of a step.
         optimizer: "sgd" plain ascent; "adam" with moments of its own, dropped afterwards.
-        reduction: "mean" of the losses as in the paper, or "sum": the step then grows with the request.
+        reduction: "mean" of the losses as in the paper, or "sum": the step then grows with the request. The setting of
+            `forget.ascent` is "sum", so that one lr serves requests of any size.
         batch_size: records a step; None takes them all.
         bound, bound_level: as in `core.prepare.bounds`; "none" is the paper's, and destroys the model when it runs too long.
         target: stop before a step once the mean forget loss is at least this many nats: the loss of a reference, or that of

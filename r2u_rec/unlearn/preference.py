@@ -34,6 +34,7 @@ class NegativePreference:
         steps, lr, optimizer, batch_size, stop, tables: as in `GradientAscent`.
         beta: inverse temperature, > 0. The paper uses .1 on log-likelihoods that are summed over a sequence; here -log p is the task's
             loss of a record, for sequences a mean, so that the same effect needs a beta as many times larger as the sequence is long.
+            1 is measured on interactions.
         target: stop before a step once the mean forget loss (the task's, not this objective) is at least this many nats, or "chance".
 
     Source: Zhang, Lin, Bai and Mei (2024), Negative Preference Optimization, eq. 3.
@@ -41,7 +42,7 @@ class NegativePreference:
 
     steps: int
     lr: float
-    beta: float = 0.1
+    beta: float = 1.0
     optimizer: Literal["sgd", "adam"] = "sgd"
     batch_size: int | None = None
     target: float | Literal["chance"] | None = None

@@ -29,13 +29,13 @@ from r2u_rec.simulation.policies import RETRAIN, Policy
 from r2u_rec.simulation.simulator import simulate
 from r2u_rec.simulation.watch import StreamEvaluator, users_who_asked
 from r2u_rec.storage import load, put, written_whole
+from r2u_rec.study.judge import REFERENCE_SEEDS
 from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
 
 Spec = Mapping[str, Any]
 COSTS_FILE = "costs.json"
 STANDARD = "standard"
-REFERENCE_SEEDS = 1000
 
 
 def settings_text(s: Settings) -> str:

@@ -41,7 +41,7 @@ class AltEraser:
         trainer: how to train; n_rounds: >= 1.
         damping: added to the diagonal, >= 0: slows the steps, does not move their end. 0 needs a penalty or rows with many records.
         length: of each step, in (0, 1]: rows of one table that share records move at once, each as if alone.
-        n_draws: samples for what the loss averages over, drawn anew in each half-step.
+        n_draws: samples for what the loss averages over, drawn anew in each half-step: fewer than in `BlockNewton`, which draws once.
 
     Memory of a half-step: 8 * d^2 bytes for each moving row.
 

@@ -90,7 +90,7 @@ class NPOSettings:
 
     steps: int = setting(10, "at most so many steps")
     lr: float = setting(0.02, "size of a step for one interaction")
-    beta: float = setting(1.0, "inverse temperature", "Zhang et al. 2024, section 3")
+    beta: float = setting(1.0, "inverse temperature", MEASURED)
     tables: Tables = setting("item", TABLES_HELP)
     length: float | Literal["canaries", "shadow"] = setting(1.0, "how far along the way of all steps to go")
     evidence: Literal["fold_in", "own_loss", "adaptive"] = setting("fold_in", "what canaries are judged by", MEASURED)

@@ -33,7 +33,7 @@ class NPORetainSettings:
 
     steps: int = setting(52, "steps of both together", MEASURED)
     lr: float = setting(0.005, "size of a step", MEASURED)
-    beta: float = setting(1.0, "inverse temperature", "Zhang et al. 2024, section 3")
+    beta: float = setting(1.0, "inverse temperature", MEASURED)
     weight: float = setting(6.0, "of the retain term", MEASURED)
     length: Length = setting(1.0, LENGTH_HELP)
     tables: Tables = setting("item", TABLES_HELP)

@@ -73,7 +73,7 @@ class BlockNewton:
 
     length: float | Calibrate = 1.0
     damping: float = 0.1
-    n_draws: int = 8
+    n_draws: int = 32
     n_kept: int = 1
     tables: tuple[str, ...] | None = None
     shares: Mapping[str, float] = field(default_factory=dict)

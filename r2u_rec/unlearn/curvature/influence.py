@@ -49,7 +49,8 @@ class Influence:
             of what remains in place of g: a Newton step that also makes up for training that ended early.
         replaced: forget the labels of the request instead of its records: their losses under these labels are then part of what
             remains, and leave g. Use with hessian="all".
-        n_draws: draws of what a task samples beside each record, averaged, in gradients; H takes one.
+        n_draws: draws of what a task samples beside each record, averaged, in gradients; H takes one. Fewer than in `BlockNewton`,
+            because gradients run over all records that stay; the committed figures have 8.
         batch_size: records differentiated at once; a larger one saves half of the time when it holds all, and costs memory.
 
     Source: Koh and Liang (2017), sections 2 and 3, for one record; sums of records and down-dating as in Guo et al. (2020), "Certified
