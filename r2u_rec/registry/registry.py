@@ -37,6 +37,11 @@ class Registry(Generic[T]):
         self._specs: dict[str, T] = {}
         self._installed: dict[str, EntryPoint] | None = None
 
+    @property
+    def builtin(self) -> tuple[str, ...]:
+        """Names of our own."""
+        return tuple(self._builtin)
+
     def names(self) -> tuple[str, ...]:
         """Returns every known name: built-in, installed, registered."""
         return tuple(dict.fromkeys((*self._builtin, *self._points(), *self._specs)))

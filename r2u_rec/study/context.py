@@ -19,7 +19,7 @@ from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.registry.context import LengthWord
 from r2u_rec.registry.specs import ArmSpec, ModelSpec, Recipe, lacking
 from r2u_rec.registry.tables import ARMS
-from r2u_rec.study.length import FallbackLengthRule
+from r2u_rec.study.length import CommonRule, FallbackLengthRule
 from r2u_rec.study.study import Study
 from r2u_rec.unlearn.post_hoc import Unlearner
 from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
@@ -51,6 +51,7 @@ class FitContext:
         candidates: codes of the trained users whose removal may be simulated for that.
         n_canaries, n_halves: users whose removal is simulated jointly, and halvings of each history.
         fallback_length: of an edit where no length makes the canaries forgotten; None: that is an error.
+        common_rule: for the length of every edit that asks for a rule, whichever it asks for; None: the one that it asks for.
         stored_length: of the edit, where a rule set it when the model was trained; stands in for a rule.
         validate: model -> value, higher is better, that a training is watched by.
         checkpoint: file for checkpoints of trainings. on_history: hears the history of each.
@@ -70,6 +71,7 @@ class FitContext:
     n_canaries: int = 100
     n_halves: int = 5
     fallback_length: float | None = None
+    common_rule: CommonRule | None = None
     stored_length: float | None = None
     validate: Callable[[nn.Module], float] | None = None
     checkpoint: Path | None = None
@@ -123,6 +125,8 @@ class FitContext:
         """
         if given not in ("canaries", "shadow"):
             return float(given)
+        if self.common_rule is not None:
+            given, evidence, longest = self.common_rule.by, self.common_rule.evidence, self.common_rule.longest
         if self.stored_length is not None:
             return self.stored_length
         if self.calibration is None or len(self.calibration) == 0:

@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from r2u_rec.errors import EvidenceError
+from r2u_rec.registry.context import LengthWord
 from r2u_rec.unlearn.curvature.block_newton import Calibrate, Erase
+
+
+@dataclass(frozen=True)
+class CommonRule:
+    """One rule for the length of every edit, whatever a method asks for by default: for comparisons of methods.
+
+    Attributes:
+        by: "canaries" or "shadow", canaries judged against one more training without them.
+        evidence: what canaries are judged by, a name of `study.context.EVIDENCE`. longest: length that they try.
+    """
+
+    by: LengthWord
+    evidence: str = "fold_in"
+    longest: float = 3.0
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def _run(preset: Preset, given: Namespace, name: str) -> int:
 
 
 def _list() -> None:
-    from r2u_bench.rivals.systems.registry import FAMILIES, recommenders, systems
+    from r2u_bench.rivals.systems.registry import recommenders, systems
+    from r2u_rec.registry.specs import FAMILIES
 
     models = recommenders()
     print("Recommenders")

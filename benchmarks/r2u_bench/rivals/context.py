@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from r2u_bench.rivals.kept import CachedTrainer
-from r2u_bench.rivals.systems.registry import Recommender, recommender
+from r2u_bench.rivals.systems.models import recipe_of, settings_of
+from r2u_bench.rivals.systems.registry import recommender
 from r2u_rec.core.protocols import Task
-from r2u_rec.core.trainer import GradientTrainer, Trainer
-from r2u_rec.core.training import Training
+from r2u_rec.core.trainer import Trainer
 from r2u_rec.registered.arms.ready2unlearn import as_printed
-from r2u_rec.registry import ARMS, ModelSpec, NoSettings, Recipe
+from r2u_rec.registry.specs import ModelSpec, Recipe
+from r2u_rec.registry.tables import ARMS
 from r2u_rec.study.context import FitContext, cohorts_of
+from r2u_rec.study.length import CommonRule
 from r2u_rec.study.quality import Part
 from r2u_rec.study.study import Study
-from r2u_rec.unlearn.scaled import Scaled, ScaledTuner
 
 LONGEST = 3.0
 PREPARED = ("ready2unlearn", "paper")
@@ -31,27 +32,31 @@ class BenchmarkContext:
     """One recommender in one study.
 
     Attributes:
-        recipe: how the recommender is trained. settings: of the preset: of the recommender, and of ways to train.
+        name: of the recommender. settings: of the preset: of the recommender, and of ways to train.
         folder: where trained models are kept.
         n_halves: random halves of each history, for canaries and judges alike.
     """
 
     study: Study
     name: str
-    recipe: Recipe
     settings: Mapping[str, Any]
     folder: Path
     n_halves: int = 2
     keeping: list[CachedTrainer] = field(default_factory=list)
 
     @property
-    def task(self) -> Task[Any, Any]:
-        return self.recipe.task
+    def of_model(self) -> Mapping[str, Any]:
+        """The preset's settings of the recommender, and of methods on it."""
+        return self.settings["model"] or {}
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the recommender is trained."""
+        return recipe_of(recommender(self.name), self.of_model)
 
     @property
-    def training(self) -> Training:
-        """Settings of the loop; CapabilityError for a recommender that is not trained by it."""
-        return self.fit().training
+    def task(self) -> Task[Any, Any]:
+        return self.recipe.task
 
     @property
     def part(self) -> Part:
@@ -61,7 +66,7 @@ class BenchmarkContext:
     @property
     def newton(self) -> dict[str, Any]:
         """The preset's settings of the Newton step on this recommender; empty where it has none."""
-        return dict((self.settings["model"] or {}).get("newton") or {})
+        return dict(self.of_model.get("newton") or {})
 
     @property
     def item_tables(self) -> tuple[str, ...] | None:
@@ -76,12 +81,22 @@ class BenchmarkContext:
         """Returns the preset's settings of a way to train."""
         return dict((self.settings.get("ways") or {}).get(name) or {})
 
+    @property
+    def rule(self) -> CommonRule:
+        """The rule by which every edit finds its length: canaries against one shadow model.
+
+        No retrained model is seen, no canary asks later, and nobody by whom an outcome is judged is one. An edit that forgets at no
+        length keeps its own.
+        """
+        return CommonRule("shadow", self.of_model.get("evidence", "fold-in").replace("-", "_").replace(" ", "_"), LONGEST)
+
     def fit(self, way: str = "standard") -> FitContext:
         """Returns what the library's arms and methods are built for: the recommender trained by a way, models kept on disk and shared."""
         arm = ARMS.get("ready2unlearn" if way in PREPARED else way)
+        spec: ModelSpec = replace(recommender(self.name), item_tables=self.item_tables)
         return FitContext(
-            spec_of(recommender(self.name), self.item_tables),
-            NoSettings(),
+            spec,
+            settings_of(spec, self.of_model),
             self.recipe,
             self.study.seed,
             arm,
@@ -92,32 +107,12 @@ class BenchmarkContext:
             fallback_length=1.0,
             progress=False,
             wrap=partial(self._kept, way),
+            common_rule=self.rule,
         )
-
-    def gradient_trainer(self) -> GradientTrainer:
-        """Returns the recommender's loop, without a cache: for methods that go on from models."""
-        return self.fit().gradient_trainer()
 
     def trainer(self, way: str = "standard") -> Trainer:
         """Returns how the recommender is trained by a way; models are kept on disk and shared."""
         return self.fit(way).trainer()
-
-    def length(self, given: float | str = "canaries") -> Any:
-        """Returns the number given, or the rule by which every edit finds its length: canaries against one shadow model.
-
-        No retrained model is seen, no canary asks later, and nobody by whom an outcome is judged is one. An edit that forgets at no
-        length keeps its own.
-        """
-        evidence = (self.settings["model"] or {}).get("evidence", "fold-in").replace("-", "_").replace(" ", "_")
-        return self.fit().length("shadow" if given == "canaries" else float(given), evidence=evidence, longest=LONGEST)
-
-    def scaled(self, unlearner: Any, length: float | str = "canaries") -> Scaled:
-        """Returns the edit, carried as far as canaries say, or as a number says."""
-        return Scaled(unlearner, self.length(length))
-
-    def scaled_tuner(self, tuner: Any, length: float | str = "canaries") -> ScaledTuner:
-        """Returns the edit that reads what remains, carried as far as canaries say, or as a number says."""
-        return ScaledTuner(tuner, self.length(length))
 
     @property
     def spared_seconds(self) -> float:
@@ -130,14 +125,6 @@ class BenchmarkContext:
         kept = CachedTrainer(trainer, self.folder, recipe)
         self.keeping.append(kept)
         return kept
-
-
-def spec_of(made: Recommender, item_tables: tuple[str, ...] | None) -> ModelSpec:
-    """Returns a recommender of the benchmark as the library describes models."""
-    return ModelSpec(
-        made.name, made.title, made.title, made.source, NoSettings, made.offers, lambda settings, training: made.recipe({}), None,
-        item_tables=item_tables,
-    )  # fmt: skip
 
 
 def arm_settings(way: str, s: Mapping[str, Any]) -> Any:

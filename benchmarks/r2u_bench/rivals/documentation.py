@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 from r2u_bench.rivals.systems.notes import NOTES
-from r2u_bench.rivals.systems.registry import FAMILIES, OFFERS, recommenders, systems
+from r2u_bench.rivals.systems.registry import own_systems
+from r2u_rec.registry.specs import FAMILIES, OFFERS
+from r2u_rec.registry.tables import MODELS
 from r2u_rec.report.text_table import TextTable, markdown
 
 
 def as_markdown() -> str:
     """Returns the documentation of our own systems and recommenders."""
-    models, rows = recommenders(), systems()
+    models, rows = {name: MODELS.get(name) for name in MODELS.builtin}, own_systems()
     lines = [
         "# Systems and recommenders of the benchmark",
         "",

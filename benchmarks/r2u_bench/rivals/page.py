@@ -10,7 +10,7 @@ from typing import Any
 from r2u_bench.rivals.bench import BenchmarkResult
 from r2u_bench.rivals.picture import BAND, close_up, draw, unplaced
 from r2u_bench.rivals.summary import CLOSE, HIDDEN, QUALITY, Line, standing
-from r2u_bench.rivals.systems.registry import FAMILIES, recommender
+from r2u_bench.rivals.systems.registry import recommender
 from r2u_bench.rivals.tables import (
     REFERENCES,
     REQUEST_COLUMNS,
@@ -27,6 +27,7 @@ from r2u_bench.rivals.tables import (
     sizes_of,
 )
 from r2u_rec.data.catalogue.cards import cards
+from r2u_rec.registry.specs import FAMILIES
 from r2u_rec.report.columns import ADAPTIVE_NULL
 from r2u_rec.report.kit.pages import render, write_whole
 from r2u_rec.report.kit.parts import Cell, Heading, PageFigure, PageTable, Repeat, Status, TableRow, VerdictBox, tone_of

@@ -13,9 +13,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
 from r2u_bench.rivals.summary import Line
-from r2u_bench.rivals.systems.registry import FAMILIES
 from r2u_bench.rivals.tables import REFERENCES, Reference, label
 from r2u_rec.errors import EvidenceError
+from r2u_rec.registry.specs import FAMILIES
 from r2u_rec.report.figures.canvas import INK, MARKERS, MUTED, PAPER, SERIES, auc_axis, sheet, svg
 from r2u_rec.report.figures.labels import Box, name_points
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from r2u_bench.rivals.requests import K
-from r2u_bench.rivals.systems.registry import FAMILIES, recommender
+from r2u_bench.rivals.systems.registry import recommender
 from r2u_rec.evaluate.statistics import compare
 from r2u_rec.holm import holm
+from r2u_rec.registry.specs import FAMILIES
 from r2u_rec.report.columns import RETRAINED
 from r2u_rec.report.evidence import Spread, spread
 

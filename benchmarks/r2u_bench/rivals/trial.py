@@ -12,7 +12,7 @@ import numpy as np
 
 from r2u_bench.rivals.context import BenchmarkContext
 from r2u_bench.rivals.requests import build_study
-from r2u_bench.rivals.systems.registry import ConfiguredSystem, chosen, recommender
+from r2u_bench.rivals.systems.registry import ConfiguredSystem, chosen
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.errors import DivergenceError, EvidenceError
 from r2u_rec.evaluate.imprint import FoldIn
@@ -29,9 +29,7 @@ def case_of(spec: Spec) -> BenchmarkContext:
     """Returns the recommender of a spec in its study."""
     settings = json.loads(spec["settings"])
     study = build_study(spec["data"], int(spec["seed"]), tuple(settings["shares"]), settings["strangers_share"])
-    made = recommender(spec["model"])
-    recipe = made.recipe(settings["model"])
-    return BenchmarkContext(study, made.name, recipe, settings, Path(spec["folder"]) / "models", settings["n_halves"])
+    return BenchmarkContext(study, spec["model"], settings, Path(spec["folder"]) / "models", settings["n_halves"])
 
 
 def reference(spec: Spec) -> list[Row]:

@@ -50,6 +50,7 @@ class AscentSettings:
     )
     evidence: Literal["fold_in", "own_loss", "adaptive"] = setting("fold_in", "what canaries are judged by", MEASURED)
     longest: float = setting(3.0, "how far beyond all steps canaries try, as a multiple")
+    length: float = setting(1.0, "how far along the way of its steps to go, as a multiple; a target of canaries or shadow sets it")
 
 
 def edited_tables(context: MethodContext, tables: Tables) -> tuple[str, ...] | None:
@@ -81,6 +82,8 @@ def _ascent(context: MethodContext, s: AscentSettings) -> Method:
     edit: Any = climb(context, s)
     if is_rule(s.target):
         edit = Scaled(edit, context.length(s.target, evidence=s.evidence, longest=s.longest))
+    elif s.length != 1:
+        edit = Scaled(edit, s.length)
     return PostHoc(context.trainer(), edit)
 
 

@@ -10,8 +10,8 @@ from r2u_bench.rivals.figures import Figures
 from r2u_bench.rivals.preset import Preset
 from r2u_bench.rivals.requests import requests_of
 from r2u_bench.rivals.summary import QUALITY, lines
-from r2u_bench.rivals.systems.registry import FAMILIES
 
+from r2u_rec.registry.specs import FAMILIES
 from r2u_rec.rng import stream
 
 SEEDS = (0, 1, 2)

@@ -9,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from r2u_bench.rivals.picture import BAND, LOOK, _draw, close_up, draw, place_labels, unplaced
-from r2u_bench.rivals.systems.registry import FAMILIES
 from r2u_bench.rivals.tables import label, lines_of, reference_of
 
 from r2u_rec.errors import EvidenceError
+from r2u_rec.registry.specs import FAMILIES
 from r2u_rec.report.figures.canvas import THEME, sheet
 
 
