@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from r2u_rec.config.plan import settings_from
+from r2u_rec.registered.methods.ascent import is_rule
 from r2u_rec.registry.specs import ArmSpec, MethodSpec, ModelSpec, lacking
 from r2u_rec.registry.tables import MODELS
 
 if TYPE_CHECKING:
     from r2u_bench.rivals.context import BenchmarkContext
     from r2u_rec.core.protocols import Method, Task
-
-RULES = ("canaries", "shadow")
-"""What may set the length of an edit in place of a number. Both mean the benchmark's one rule, see `BenchmarkContext.rule`."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def named_for(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     to stop at, which takes the rules too.
     """
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    if method == "ascent" and given.get("length") in RULES:
+    if method == "ascent" and is_rule(given.get("length")):
         given["target"] = given.pop("length")
     return given
 
