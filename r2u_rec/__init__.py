@@ -23,7 +23,7 @@ _NAMES = {
     "split": "r2u_rec.data.split:split",
     "RecBole": f"{_API}.constructors:RecBole",
     "model": f"{_API}.constructors:model",
-    "load": f"{_API}.saving:load",
+    "load": f"{_API}.loading:load",
     "Recommender": f"{_API}.recommender:Recommender",
     "Method": f"{_API}.choices:MethodChoice",
     "Prepare": f"{_API}.choices:PrepareChoice",

@@ -8,11 +8,11 @@ from r2u_rec.api.choices import MethodChoice, PrepareChoice
 from r2u_rec.api.compare import compare as compare
 from r2u_rec.api.constructors import RecBole as RecBole
 from r2u_rec.api.constructors import model as model
+from r2u_rec.api.loading import load as load
 from r2u_rec.api.recommender import Recommender as Recommender
 from r2u_rec.api.registering import register_arm as register_arm
 from r2u_rec.api.registering import register_method as register_method
 from r2u_rec.api.registering import register_model as register_model
-from r2u_rec.api.saving import load as load
 from r2u_rec.api.scoring import score_users as score_users
 from r2u_rec.api.simulating import simulate as simulate
 from r2u_rec.data import load_dataset as load_dataset

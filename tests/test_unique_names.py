@@ -7,8 +7,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 PACKAGE = "r2u_rec"
-TO_RENAME = frozenset({"Parts", "Source", "check_files", "kind_of", "load", "parts", "save"})
-"""Names of two things that are still to be renamed, all of them in the room of storage and beside it."""
+ENTRY_POINTS = ("main", "run")
+"""Of the command line and of each of its verbs."""
 
 
 def circles(root: Path) -> list[str]:
@@ -30,16 +30,16 @@ def circles(root: Path) -> list[str]:
 
 
 def names_of_two_things(root: Path) -> list[str]:
-    """Returns each public class or function that two files of the package define, those of the command line's verbs aside."""
+    """Returns each public class or function that two files of the package define; the entry points of the command line aside."""
     places: dict[str, list[str]] = {}
     for path in sorted((root / PACKAGE).rglob("*.py")):
         where = path.relative_to(root)
-        if where.parts[1] == "cli":
-            continue
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+                continue
+            if where.parts[1] != "cli" or node.name not in ENTRY_POINTS:
                 places.setdefault(node.name, []).append(str(where))
-    return [f"{name}: {', '.join(where)}: rename one" for name, where in places.items() if len(set(where)) > 1 and name not in TO_RENAME]
+    return [f"{name}: {', '.join(where)}: rename one" for name, where in places.items() if len(set(where)) > 1]
 
 
 def test_no_files_import_each_other_in_a_circle(checkout):
@@ -61,7 +61,11 @@ def test_a_circle_of_files_and_a_name_of_two_things_are_caught(tmp_path):
     fake(tmp_path / "r2u_rec/core/b.py", "def f():\n    from r2u_rec.core.a import one\nclass two: ...\ndef _own(): ...")
     fake(tmp_path / "r2u_rec/core/c.py", "if TYPE_CHECKING:\n    from r2u_rec.core.d import x")
     fake(tmp_path / "r2u_rec/core/d.py", "from r2u_rec.core.c import y")
-    fake(tmp_path / "r2u_rec/cli/e.py", "def one(): ...")
+    fake(tmp_path / "r2u_rec/cli/e.py", "def run(): ...\ndef three(): ...")
+    fake(tmp_path / "r2u_rec/cli/f.py", "def run(): ...\ndef three(): ...")
     assert len(circles(tmp_path)) == 1
     assert set(circles(tmp_path)[0].split(" -> ")) == {"r2u_rec.core.a", "r2u_rec.core.b"}
-    assert names_of_two_things(tmp_path) == ["two: r2u_rec/core/a.py, r2u_rec/core/b.py: rename one"]
+    assert names_of_two_things(tmp_path) == [
+        "three: r2u_rec/cli/e.py, r2u_rec/cli/f.py: rename one",
+        "two: r2u_rec/core/a.py, r2u_rec/core/b.py: rename one",
+    ]

@@ -76,7 +76,7 @@ def audit(
         raise SettingsError(f"ks must name cut-offs in [1, {log.n_items}], the number of items, got {list(cut_offs)}")
     plan = model.plan
     parts = random_per_user(log, shares, seed=seed)
-    study, request = study_of(model, parts, forget, calibration_share=calibration_share, ks=cut_offs, seed=seed)
+    study, request = audited_study(model, parts, forget, calibration_share=calibration_share, ks=cut_offs, seed=seed)
     closed = plan.spec.closed_form is not None
     job = MainJob(
         study,
@@ -120,7 +120,7 @@ def data_of(log: InteractionLog, name: str = "log") -> dict[str, Any]:
     return {"name": name, "n_users": log.n_users, "n_items": log.n_items, "n_interactions": len(log), "sha256": hash_of(pairs)}
 
 
-def study_of(
+def audited_study(
     model: Recommender, parts: Parts, forget: float | Iterable[Any], *, calibration_share: float, ks: tuple[int, ...], seed: int
 ) -> tuple[Study, str]:
     """Returns the study in which users ask, and the name of their request.

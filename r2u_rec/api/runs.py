@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from r2u_rec.api.choices import PrepareChoice
+from r2u_rec.api.loading import load
 from r2u_rec.api.recommender import Recommender
-from r2u_rec.api.saving import about, load, put_model
+from r2u_rec.api.saving import about, put_model
 from r2u_rec.api.scoring import UserScores
 from r2u_rec.api.threads import torch_threads
 from r2u_rec.api.training import Trained, train

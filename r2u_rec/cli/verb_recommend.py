@@ -17,7 +17,7 @@ def run(argv: Sequence[str]) -> int:
     given = command.parse(argv)
     keys = keys_of(given.options.users, given.options.users_file)
 
-    from r2u_rec.api.saving import load
+    from r2u_rec.api.loading import load
     from r2u_rec.recsys.serving.recommend import recommend
 
     assert given.run is not None

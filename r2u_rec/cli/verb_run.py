@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
     from r2u_rec.config.files import write_settings
     from r2u_rec.report.answer import answer_of
     from r2u_rec.report.page import PAGE_FILE, write_page
-    from r2u_rec.report.results import save
+    from r2u_rec.report.results import save_result
     from r2u_rec.report.table import print_table
     from r2u_rec.report.verdict import statements
     from r2u_rec.storage.folder import written_whole
@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
     with staged(stages(s)) as say, written_whole(out, verb="run") as part:
         result = run_proof(s, out, say=say)
         write_settings(s, part)
-        save(result, part)
+        save_result(result, part)
         write_page(result, part / PAGE_FILE)
     print(f"{answer_of(result, statements(result.rows)).headline}\n")
     print_table(result.rows)

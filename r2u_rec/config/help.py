@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from r2u_rec.config.errors import UsageError
 from r2u_rec.config.files import presets
-from r2u_rec.config.keys import Key, all_keys, described, shown
+from r2u_rec.config.keys import Key, all_keys, described, shown_default
 from r2u_rec.suggest import choices
 
 FIRST: dict[str, tuple[str, ...]] = {
@@ -75,7 +75,7 @@ def _own(own: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _line(flag: str, key: Key) -> Iterator[str]:
-    text = f"{key.help} ({described(key.hint)}; default: {shown(key.default)})"
+    text = f"{key.help} ({described(key.hint)}; default: {shown_default(key.default)})"
     head = f"  {flag}"
     wrapped = textwrap.wrap(text, _width() - 30)
     if len(head) > 28:

@@ -103,7 +103,7 @@ def described(hint: Any) -> str:
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}.get(hint, str(hint))
 
 
-def shown(value: Any) -> str:
+def shown_default(value: Any) -> str:
     """Returns a value as a settings file or a flag spells it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

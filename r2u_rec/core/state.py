@@ -93,7 +93,7 @@ class TrainState:
         self.at.__dict__.update(state["at"])
 
 
-def kind_of(step: Step) -> str:
+def step_kind(step: Step) -> str:
     """Returns the name of a step's code, the same in every process."""
     return getattr(step, "__qualname__", type(step).__qualname__)
 

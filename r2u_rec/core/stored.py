@@ -15,14 +15,14 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 
 @dataclass(frozen=True)
-class Parts:
+class StoredParts:
     """Something taken apart. Names are free within one object; no name holds a slash.
 
     Attributes:
         tensors: any dtype; the same tensor in two places is written once and is one tensor again when it comes back.
         values: JSON values.
         inner: parts that take themselves apart in turn; None stays None.
-        models: models that come back with records that the owner names, see `Source.model`.
+        models: models that come back with records that the owner names, see `StoredSource.model`.
         shared: models that another part of the same `Fitted` has among its `models`.
     """
 
@@ -33,8 +33,8 @@ class Parts:
     shared: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
-class Source(Protocol):
-    """What `Parts` have become in files; a name that was not written raises DataError.
+class StoredSource(Protocol):
+    """What `StoredParts` have become in files; a name that was not written raises DataError.
 
     Attributes:
         records: those that the whole stands on.
@@ -70,12 +70,12 @@ class Stored(Protocol):
 
     stored_as: ClassVar[str]
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns what is kept; nothing is copied."""
         ...
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the object whose parts `source` has."""
         ...
 

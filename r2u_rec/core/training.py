@@ -20,7 +20,7 @@ from r2u_rec.core.parallel import Processes
 from r2u_rec.core.progress import Progress
 from r2u_rec.core.protocols import B, HasEpochOrder, Rec, Task
 from r2u_rec.core.rowwise import RowwiseAdam
-from r2u_rec.core.state import LoopState, TrainState, kind_of
+from r2u_rec.core.state import LoopState, TrainState, step_kind
 from r2u_rec.core.step import Observes, Step, StepInput
 from r2u_rec.core.strategies import standard
 from r2u_rec.errors import DivergenceError, SettingsError
@@ -34,7 +34,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of the loop. The setting `training` has other defaults: those measured on tables of users and items.
+    """Settings of the loop. The setting `training` has defaults of its own, measured on the data that it is for.
 
     Attributes:
         epochs: passes over the records, >= 1.
@@ -150,7 +150,7 @@ def fit_(
     average_from = training.epochs - round(training.average_share * training.epochs)
     average = AveragedModel(model) if average_from < training.epochs else None
     run = TrainState(model, _optimizer(model, training), average, step, LoopState())
-    at, mark = run.at, fingerprint(asdict(training), seed, records.ids, kind_of(step), processes.size)
+    at, mark = run.at, fingerprint(asdict(training), seed, records.ids, step_kind(step), processes.size)
     if checkpoint is not None and checkpoint.exists():
         run.load_state_dict(read_checkpoint(checkpoint, mark))
     n_steps = math.ceil(len(records) / training.batch_size)

@@ -30,7 +30,7 @@ class PairedTest:
         return f"{self.difference:+.4f} +- {self.sd:.4f} (n = {self.n}, {self.test}, p = {self.p_value:.3g})"
 
 
-def compare(a: ArrayLike, b: ArrayLike, test: Literal["t", "wilcoxon"] = "t") -> PairedTest:
+def paired_test(a: ArrayLike, b: ArrayLike, test: Literal["t", "wilcoxon"] = "t") -> PairedTest:
     """Returns the paired test of a - b; a[i] and b[i] must be of the same seed or user.
 
     Wilcoxon cannot give p below 2 / 2^n: with five seeds never below .0625. Use t for seeds, either for users.

@@ -13,8 +13,8 @@ from .evidence import with_ratio as with_ratio
 from .provenance import machine_kind as machine_kind
 from .provenance import versions as versions
 from .results import RunResult as RunResult
-from .results import load as load
-from .results import save as save
+from .results import load_result as load_result
+from .results import save_result as save_result
 from .table import markdown_table as markdown_table
 from .table import print_table as print_table
 from .table import tabulate as tabulate

@@ -87,7 +87,7 @@ def plain(value: Any, where: str) -> Any:
     raise TypeError(f"{where} is a {type(value).__name__}, which JSON cannot hold: convert it to numbers, text, lists or dicts first")
 
 
-def save(result: RunResult, folder: Path) -> Path:
+def save_result(result: RunResult, folder: Path) -> Path:
     """Writes result.json and rows.parquet into `folder` (made if need be) and returns the JSON file's path.
 
     The files are written beside their place and renamed, so that a broken write never replaces a good one.
@@ -104,8 +104,8 @@ def save(result: RunResult, folder: Path) -> Path:
     return target
 
 
-def load(folder: Path) -> RunResult:
-    """Returns the result that `save` wrote into `folder`.
+def load_result(folder: Path) -> RunResult:
+    """Returns the result that `save_result` wrote into `folder`.
 
     Raises:
         FileNotFoundError: there is none.

@@ -55,13 +55,13 @@ def print_text_table(table: TextTable, file: IO[str] | None = None) -> None:
     if not console.is_terminal:
         print("\n".join(_aligned(table)) + (f"\n\n{table.caption}" if table.caption else ""), file=console.file)
         return
-    for columns in parts(table, console.width):
+    for columns in columns_that_fit(table, console.width):
         console.print(_drawn(table, columns, console.width))
     if table.caption:
         console.print(Text(table.caption, style="italic"))
 
 
-def parts(table: TextTable, width: int) -> list[list[int]]:
+def columns_that_fit(table: TextTable, width: int) -> list[list[int]]:
     """Returns the columns of each table that fits the width, the names first in each of them; every other column is in exactly one."""
     names = list(range(table.n_names))
     taken = sum(_least(table, i, width) + FRAME for i in names) + 1

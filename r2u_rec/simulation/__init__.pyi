@@ -23,7 +23,7 @@ from .replay import read_requests as read_requests
 from .requests import KINDS as KINDS
 from .requests import Request as Request
 from .requests import ids_of as ids_of
-from .simulator import simulate as simulate
+from .simulator import simulate_stream as simulate_stream
 from .stream import Return as Return
 from .stream import Stream as Stream
 from .stream import read_stream as read_stream

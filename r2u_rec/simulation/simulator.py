@@ -26,7 +26,7 @@ REQUEST, PREPARING, TRAINING, CARRY_OUT, CHECKPOINT = range(5)
 """What happens, in the order in which it happens at one and the same second."""
 
 
-def simulate(
+def simulate_stream(
     stream: Stream,
     policy: Policy,
     log: InteractionLog,

@@ -1,7 +1,7 @@
-from .fitted import load as load
+from .fitted import load_fitted as load_fitted
 from .fitted import load_model as load_model
 from .fitted import put as put
-from .fitted import save as save
+from .fitted import save_fitted as save_fitted
 from .fitted import save_model as save_model
 from .folder import FolderTakenError as FolderTakenError
 from .folder import written_whole as written_whole

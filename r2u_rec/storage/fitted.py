@@ -14,7 +14,7 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.core.stored import Json
 from r2u_rec.errors import DataError
 from r2u_rec.storage.folder import written_whole
-from r2u_rec.storage.manifest import Manifest, check_files, read_manifest
+from r2u_rec.storage.manifest import Manifest, check_integrity, read_manifest
 from r2u_rec.storage.reading import Reader
 from r2u_rec.storage.records import read_records, write_records
 from r2u_rec.storage.writing import Tree, Writer
@@ -24,7 +24,7 @@ TREE = "fitted.json"
 TENSORS = {"memory": "memory.safetensors", "model": "model.safetensors"}
 
 
-def save(
+def save_fitted(
     fitted: Fitted,
     folder: Path,
     *,
@@ -50,8 +50,8 @@ def put(fitted: Fitted, part: Path) -> None:
     _write(part, tree, writer)
 
 
-def load(folder: Path, task: Any = None, *, expected: Mapping[str, Json] | None = None) -> Fitted:
-    """Returns what `save` wrote, attached to its records; every file of the folder is checked first.
+def load_fitted(folder: Path, task: Any = None, *, expected: Mapping[str, Json] | None = None) -> Fitted:
+    """Returns what `save_fitted` wrote, attached to its records; every file of the folder is checked first.
 
     Args:
         task: that it was trained with; None for what is solved in closed form.
@@ -63,7 +63,7 @@ def load(folder: Path, task: Any = None, *, expected: Mapping[str, Json] | None 
     folder = Path(folder)
     manifest = read_manifest(folder)
     _refuse_others(folder, manifest, expected or {})
-    check_files(folder, manifest)
+    check_integrity(folder, manifest)
     tree = _tree(folder, manifest)
     if "next_id" not in tree:
         raise DataError(f"{folder} holds a model alone, without records: read it with load_model")
@@ -74,17 +74,17 @@ def load(folder: Path, task: Any = None, *, expected: Mapping[str, Json] | None 
 
 
 def save_model(model: nn.Module, folder: Path, *, about: Mapping[str, Json] | None = None, verb: str = "") -> None:
-    """Writes a model alone into a new folder, without the records that it stands on; arguments and errors as those of `save`."""
+    """Writes a model alone into a new folder, without the records that it stands on; arguments and errors as those of `save_fitted`."""
     with written_whole(folder, about=about, verb=verb) as part:
         writer = Writer()
         _write(part, {"model": writer.model(model, "model")}, writer)
 
 
 def load_model(folder: Path, task: Any, records: Any) -> nn.Module:
-    """Returns the model that `save_model` wrote, attached to `records`, which must be those that it stood on; errors as of `load`."""
+    """Returns the model that `save_model` wrote, attached to `records`, those that it stood on; errors as of `load_fitted`."""
     folder = Path(folder)
     manifest = read_manifest(folder)
-    check_files(folder, manifest)
+    check_integrity(folder, manifest)
     return Reader(_tensors(folder, manifest), task, records).model(_tree(folder, manifest)["model"], "model", records)
 
 

@@ -96,7 +96,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def check_files(folder: Path, manifest: Manifest) -> None:
+def check_integrity(folder: Path, manifest: Manifest) -> None:
     """Raises DataError when a file of the manifest is missing, shorter or longer, or not the one that was written."""
     for name, wanted in manifest.files.items():
         path = Path(folder) / name

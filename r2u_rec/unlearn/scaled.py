@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Memory, Rec, Task
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.unlearn.curvature.block_newton import Calibrate
@@ -28,13 +28,13 @@ class ScaledMemory(Generic[Memory]):
     length: float
     inner: Memory
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns the length, and what the edit keeps."""
         inner: Any = self.inner  # of any kind; storage refuses one that does not say what it keeps
-        return Parts(values={"length": self.length}, inner={"inner": inner})
+        return StoredParts(values={"length": self.length}, inner={"inner": inner})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the memory that was written."""
         return cls(source.values["length"], source.inner("inner"))
 

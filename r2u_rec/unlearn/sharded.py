@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from r2u_rec.core.protocols import Fitted, Rec, Task
-from r2u_rec.core.stored import Parts, Source, as_tensor
+from r2u_rec.core.stored import StoredParts, StoredSource, as_tensor
 from r2u_rec.core.trainer import SupportsWarmStart, Trainer
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids, positions_of
@@ -48,17 +48,17 @@ class ShardedMemory:
     models: tuple[nn.Module, ...]
     checkpoints: tuple[tuple[State, ...], ...]
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns where records belong, the models and the checkpoints."""
         tensors = {"shard_of": as_tensor(self.shard_of), "slice_of": as_tensor(self.slice_of)}
         for shard, kept in enumerate(self.checkpoints):
             for at, state in enumerate(kept):
                 tensors |= {f"{shard} {at} {name}": value for name, value in state.items()}
         values = {"seed": self.seed, "n_shards": len(self.models), "n_checkpoints": [len(kept) for kept in self.checkpoints]}
-        return Parts(tensors, values, models={str(shard): model for shard, model in enumerate(self.models)})  # type: ignore[arg-type]
+        return StoredParts(tensors, values, models={str(shard): model for shard, model in enumerate(self.models)})  # type: ignore[arg-type]
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the memory that was written, each model attached to the records of its shard."""
         tensors, values, records = dict(source.tensors), source.values, source.records
         shard_of, slice_of = tensors.pop("shard_of").numpy(), tensors.pop("slice_of").numpy()

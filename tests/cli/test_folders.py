@@ -18,7 +18,7 @@ from r2u_rec.core.protocols import Fitted
 from r2u_rec.data import InteractionLog, read_log
 from r2u_rec.errors import SettingsError
 from r2u_rec.recsys.serving.recommend import recommend
-from r2u_rec.storage import load, save
+from r2u_rec.storage import load_fitted, save_fitted
 from r2u_rec.unlearn.post_hoc import PostHoc
 from r2u_rec.unlearn.scaled import ScaledMemory
 
@@ -58,8 +58,8 @@ def forgotten(plan: Plan, fitted: Fitted, users: list[int], *, seed: int = 0) ->
 
 
 def stored(plan: Plan, fitted: Fitted, folder: Path) -> Fitted:
-    save(fitted, folder)
-    return load(folder, plan.context().task)
+    save_fitted(fitted, folder)
+    return load_fitted(folder, plan.context().task)
 
 
 def content(folder: Path) -> dict[str, bytes]:

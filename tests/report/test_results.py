@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r2u_rec.report import load, machine_kind, save, versions
+from r2u_rec.report import load_result, machine_kind, save_result, versions
 
 
 def test_a_saved_result_comes_back_equal(synthetic, tmp_path):
     result = synthetic()
-    save(result, tmp_path / "run")
-    assert load(tmp_path / "run") == result
+    save_result(result, tmp_path / "run")
+    assert load_result(tmp_path / "run") == result
 
 
 def test_the_parquet_file_holds_every_row(synthetic, tmp_path):
     result = synthetic()
-    save(result, tmp_path)
+    save_result(result, tmp_path)
     frame = pd.read_parquet(tmp_path / "rows.parquet")
     assert len(frame) == len(result.rows)
     assert frame["NDCG@20"].tolist() == [row["NDCG@20"] for row in result.rows]
@@ -29,7 +29,7 @@ def test_the_parquet_file_holds_every_row(synthetic, tmp_path):
 
 
 def test_saving_leaves_no_unfinished_file(synthetic, tmp_path):
-    save(synthetic(), tmp_path)
+    save_result(synthetic(), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["result.json", "rows.parquet"]
 
 
@@ -53,20 +53,20 @@ def test_a_row_without_its_names_is_refused(synthetic):
 
 def test_loading_from_a_folder_without_a_result_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"result\.json is not there: name the folder of a finished run"):
-        load(tmp_path)
+        load_result(tmp_path)
 
 
 def test_another_schema_version_is_refused(synthetic, tmp_path):
-    path = save(synthetic(), tmp_path)
+    path = save_result(synthetic(), tmp_path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
     with pytest.raises(ValueError, match="schema version 99, this program reads 1"):
-        load(tmp_path)
+        load_result(tmp_path)
 
 
 def test_a_broken_file_is_refused(tmp_path):
     (tmp_path / "result.json").write_text("{")
     with pytest.raises(ValueError, match=r"is not JSON .*: run again"):
-        load(tmp_path)
+        load_result(tmp_path)
 
 
 def test_the_kind_of_machine_names_no_machine(monkeypatch):
@@ -85,4 +85,4 @@ def test_versions_name_python_and_the_libraries_that_figures_depend_on():
 
 
 def test_the_results_folder_may_be_nested(synthetic, tmp_path):
-    assert save(synthetic(), Path(tmp_path / "a" / "b")).is_file()
+    assert save_result(synthetic(), Path(tmp_path / "a" / "b")).is_file()

@@ -10,7 +10,7 @@ import pytest
 
 from r2u_rec.report import column, markdown_table, print_table, tabulate
 from r2u_rec.report.table import figure
-from r2u_rec.report.text_table import TextTable, parts
+from r2u_rec.report.text_table import TextTable, columns_that_fit
 
 
 def test_a_cell_is_mean_and_standard_deviation_over_the_seeds_of_a_line(rows):
@@ -122,9 +122,9 @@ def test_in_a_terminal_of_any_width_no_line_is_too_long_and_no_figure_is_cut_or_
 
 def test_columns_that_do_not_fit_go_on_below_with_the_names_repeated():
     table = TextTable(("name", "one", "two", "three"), [["a", "1" * 10, "2" * 10, "3" * 10]])
-    assert parts(table, 100) == [[0, 1, 2, 3]]
-    assert parts(table, 40) == [[0, 1, 2], [0, 3]]
-    assert parts(table, 20) == [[0, 1], [0, 2], [0, 3]]
+    assert columns_that_fit(table, 100) == [[0, 1, 2, 3]]
+    assert columns_that_fit(table, 40) == [[0, 1, 2], [0, 3]]
+    assert columns_that_fit(table, 20) == [[0, 1], [0, 2], [0, 3]]
 
 
 def test_references_are_labelled_as_such(rows):

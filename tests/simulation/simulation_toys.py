@@ -14,7 +14,7 @@ from r2u_rec.data import InteractionLog, Vocabulary
 from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.policies import DAY, Policy
 from r2u_rec.simulation.requests import Request
-from r2u_rec.simulation.simulator import simulate
+from r2u_rec.simulation.simulator import simulate_stream
 from r2u_rec.simulation.stream import Return, Stream
 
 HOUR = 3600
@@ -100,4 +100,4 @@ def run(
     names = ("retrain", *({policy.operator} - {"auto", "none", "retrain"}), *(["edit"] if policy.operator == "auto" else []))
     settings = {"methods": dict.fromkeys(names, method), "costs": dict.fromkeys(names, cost), **more}
     methods = settings.pop("methods")
-    return simulate(stream, policy, log, None, methods, at_start(stream, log), seed=seed, **settings)
+    return simulate_stream(stream, policy, log, None, methods, at_start(stream, log), seed=seed, **settings)

@@ -17,7 +17,7 @@ from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.outcome import MEASURED, joined_outcomes
 from r2u_rec.simulation.policies import DAY, READY, Policy
 from r2u_rec.simulation.requests import Request
-from r2u_rec.simulation.simulator import simulate
+from r2u_rec.simulation.simulator import simulate_stream
 from r2u_rec.simulation.stream import Return
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
 from r2u_rec.unlearn.post_hoc import PostHoc
@@ -44,7 +44,7 @@ def test_a_closed_form_equals_one_fitted_on_what_remains(policy):
     ease = Ease(reg=3.0)
     initial = ease.fit(None, log.keep(stream.known(log, stream.start)), seed=0)
     methods = {"ease": ease, "retrain": ease}
-    simulate(
+    simulate_stream(
         stream, policy, log, None, methods, initial, costs=COST, seed=0, checkpoints=[stream.end], observe=lambda m: seen.append(m) or {}
     )
     model, records = seen[0].fitted.model, seen[0].fitted.records
@@ -85,7 +85,7 @@ def trained_outcome(seed):
     trainer = GradientTrainer(Training(epochs=1, batch_size=64), progress=False)
     ascent = PostHoc(trainer, GradientAscent(steps=2, lr=0.1))
     initial = ascent.fit(task, log.keep(stream.known(log, stream.start)), seed=0)
-    return simulate(
+    return simulate_stream(
         stream,
         Policy("mixed", "ascent", batch=2, retrain_every_days=20, drift_budget=0.5),
         log,
@@ -147,7 +147,7 @@ def test_faults_of_the_call_are_named_before_anything_begins():
     with refused('a model trained by plain retraining would have none: pass the method that makes this memory under "retrain" too'):
         methods = {"edit": method, "retrain": Retrain(None)}
         initial = Fitted(Model(), log, memory=1)
-        simulate(stream, Policy("x"), log, None, methods, initial, costs=dict.fromkeys(methods, cost), seed=0)
+        simulate_stream(stream, Policy("x"), log, None, methods, initial, costs=dict.fromkeys(methods, cost), seed=0)
     assert method.fits == method.forgets == []
 
 
@@ -159,7 +159,7 @@ def test_faults_of_the_data_are_named_before_anything_begins():
         run(stream_of([Request(0, START, "category", category="Drama")]), Policy("x", "edit"), log, method=method)
     stream = stream_of(arrivals=[(1, 149)])
     with refused("the first model stands on 150 records, 149 are known at the start of the stream, 149 are in both: fit it on log.keep"):
-        simulate(stream, Policy("x", "none"), log, None, {"retrain": method}, at_start(requests_to_leave(), log), costs=COST, seed=0)
+        simulate_stream(stream, Policy("x", "none"), log, None, {"retrain": method}, at_start(requests_to_leave(), log), costs=COST, seed=0)
     with refused("77 is to come back, but is not in the log: name a user_key of the log"):
         run(stream_of(returns=[Return(START, 77, 900, 0.5)]), Policy("x", "edit"), log, method=method)
     with refused("100 is to come back as 101, a key that the log has already: name a new one"):

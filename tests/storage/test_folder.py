@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from r2u_rec.errors import DataError
-from r2u_rec.storage import FolderTakenError, folder, read_manifest, save, written_whole
+from r2u_rec.storage import FolderTakenError, folder, read_manifest, save_fitted, written_whole
 
 WRITER = """if True:
     import sys, time
@@ -74,7 +74,7 @@ def test_the_old_folder_comes_back_when_a_writer_died_between_the_two_renames(tm
 def test_only_the_owner_can_read_what_is_written_whatever_the_umask(fitted, tmp_path):
     before = os.umask(0)
     try:
-        save(fitted, tmp_path / "run")
+        save_fitted(fitted, tmp_path / "run")
         with written_whole(tmp_path / "other") as part:
             assert part.stat().st_mode & 0o777 == 0o700
             (part / "inner").mkdir(mode=0o777)
@@ -126,9 +126,9 @@ def test_a_sweep_takes_names_as_they_are(tmp_path):
 
 
 def test_a_generation_names_the_seal_of_the_one_before(fitted, method, task, tmp_path):
-    save(fitted, tmp_path / "one", verb="train")
+    save_fitted(fitted, tmp_path / "one", verb="train")
     after = method.forget(task, fitted, fitted.records.ids_of_users([3]), seed=0)
-    save(after, tmp_path / "two", verb="forget", about={"exact": False}, parent=tmp_path / "one")
+    save_fitted(after, tmp_path / "two", verb="forget", about={"exact": False}, parent=tmp_path / "one")
     one, two = read_manifest(tmp_path / "one"), read_manifest(tmp_path / "two")
     assert (one.generation, one.parent, one.verb) == (0, None, "train")
     assert (two.generation, two.parent, two.verb, two.about) == (1, one.seal, "forget", {"exact": False})

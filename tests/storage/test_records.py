@@ -13,12 +13,12 @@ import torch
 from r2u_rec.core.protocols import Fitted
 from r2u_rec.data.vocabulary import Vocabulary
 from r2u_rec.errors import DataError
-from r2u_rec.storage import load, save
+from r2u_rec.storage import load_fitted, save_fitted
 
 
 def stored(fitted: Fitted, task: object, folder: Path) -> Fitted:
-    save(fitted, folder)
-    return load(folder, task)
+    save_fitted(fitted, folder)
+    return load_fitted(folder, task)
 
 
 def test_records_and_keys_come_back(fitted, task, tmp_path):
@@ -63,4 +63,4 @@ def test_side_information_comes_back(fitted, task, tmp_path):
 
 def test_records_that_are_no_interactions_are_refused(fitted, tmp_path):
     with pytest.raises(DataError, match="records of the kind Tensor cannot be written to a folder"):
-        save(replace(fitted, records=torch.zeros(3)), tmp_path / "run")
+        save_fitted(replace(fitted, records=torch.zeros(3)), tmp_path / "run")

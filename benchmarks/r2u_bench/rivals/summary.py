@@ -10,7 +10,7 @@ import numpy as np
 
 from r2u_bench.rivals.requests import K
 from r2u_bench.rivals.systems.registry import recommender
-from r2u_rec.evaluate.statistics import compare
+from r2u_rec.evaluate.statistics import paired_test
 from r2u_rec.holm import holm
 from r2u_rec.registry.specs import FAMILIES
 from r2u_rec.report.columns import RETRAINED
@@ -136,7 +136,7 @@ def _corrected(found: list[tuple[Line, list[float], list[float]]]) -> list[Line]
     out = [line for line, _, _ in found]
     for name, at in (("p_utility", 1), ("p_imprint", 2)):
         tested = [i for i, pair in enumerate(found) if len(pair[at]) > 1]
-        raw = [compare(found[i][at], np.zeros(len(found[i][at]))).p_value for i in tested]
+        raw = [paired_test(found[i][at], np.zeros(len(found[i][at]))).p_value for i in tested]
         for i, p in zip(tested, holm(raw), strict=True):
             out[i] = replace(out[i], **{name: float(p)})
     return out

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from r2u_rec.evaluate.statistics import compare
+from r2u_rec.evaluate.statistics import paired_test
 from r2u_rec.holm import holm
 from r2u_rec.report import write_benchmark
 from r2u_rec.report.table import markdown_table
@@ -74,7 +74,7 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
                 continue
             a, b = (np.array([p[seed] for seed in shared]) for p in pair)
             each = ", ".join(f"{x:+.4f}" for x in a - b)
-            tests.append((f"{request} users, plain ascent at equal imprint: prepared less {other}", each, a - b, compare(a, b).p_value))
+            tests.append((f"{request} users, plain ascent at equal imprint: prepared less {other}", each, a - b, paired_test(a, b).p_value))
     for (what, each, gain, _), p in zip(tests, holm([t[3] for t in tests]) if tests else [], strict=True):
         notes.append(f"{what}: NDCG@20 {gain.mean():+.4f} on average (by seed {each}; paired t-test, Holm-corrected p = {p:.2g}).")
     exact = [row["max_difference"] for row in rows if row.get("max_difference") is not None]

@@ -21,7 +21,7 @@ from r2u_bench.studies.scorer_value_population import (
     UNIFORM,
     kind_of,
 )
-from r2u_rec.evaluate.statistics import compare
+from r2u_rec.evaluate.statistics import paired_test
 from r2u_rec.holm import holm
 from r2u_rec.report import write_benchmark
 from r2u_rec.report.columns import RETRAINED
@@ -143,7 +143,7 @@ def notes(rows: list[dict[str, Any]], s: dict[str, Any]) -> list[str]:
     seeds = sorted({row["seed"] for row in rows})
     found = list(differences(rows, s))
     tested = [np.array([of(seed) for seed in seeds]) for _, of in found]
-    p_values = holm([compare(d, np.zeros_like(d)).p_value for d in tested]) if len(seeds) > 1 else [float("nan")] * len(found)
+    p_values = holm([paired_test(d, np.zeros_like(d)).p_value for d in tested]) if len(seeds) > 1 else [float("nan")] * len(found)
     out = []
     for (what, _), d, p in zip(found, tested, p_values, strict=True):
         out.append(f"{what}: NDCG@20 {d.mean():+.4f} (by seed {', '.join(f'{x:+.4f}' for x in d)}; Holm-corrected p = {p:.2g}).")

@@ -34,7 +34,7 @@ from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.outcome import resident_bytes
 from r2u_rec.simulation.policies import DAY, Policy
 from r2u_rec.simulation.requests import Request
-from r2u_rec.simulation.simulator import simulate
+from r2u_rec.simulation.simulator import simulate_stream
 from r2u_rec.simulation.stream import Stream
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
 from r2u_rec.unlearn.gradient_ascent import GradientAscent
@@ -68,7 +68,7 @@ def figures_of(
     cost = OperatorCost(0.0, 0.0, 0.0, exact=False)
     policy = Policy(arm["operator"], "edit", batch=arm["batch"])
     methods = {"edit": method, "retrain": method}
-    found = simulate(stream, policy, log, task, methods, initial, costs=dict.fromkeys(methods, cost), seed=seed, progress=mark)
+    found = simulate_stream(stream, policy, log, task, methods, initial, costs=dict.fromkeys(methods, cost), seed=seed, progress=mark)
     done = np.concatenate([[0], found.batches["n_requests"].cumsum()])
     edges = np.linspace(0, len(found.batches), TENTHS + 1).astype(int)
     for tenth, (first, last) in enumerate(itertools.pairwise(edges)):

@@ -26,9 +26,9 @@ from r2u_rec.simulation.calibration import calibrated_cost
 from r2u_rec.simulation.cost_model import OperatorCost
 from r2u_rec.simulation.outcome import BatchEvent, CheckpointState
 from r2u_rec.simulation.policies import RETRAIN, Policy
-from r2u_rec.simulation.simulator import simulate
+from r2u_rec.simulation.simulator import simulate_stream
 from r2u_rec.simulation.watch import StreamEvaluator, users_who_asked
-from r2u_rec.storage import load, put, written_whole
+from r2u_rec.storage import load_fitted, put, written_whole
 from r2u_rec.study.judge import REFERENCE_SEEDS
 from r2u_rec.unlearn.curvature.block_newton import NewtonMemory
 from r2u_rec.unlearn.scaled import ScaledMemory
@@ -106,7 +106,7 @@ def play(spec: Spec, progress: Callable[[float], None] | None = None) -> list[di
     else:
         initial = _start(first, records, operators[0])
     judge = Judge(spec, s, scenario)
-    outcome = simulate(
+    outcome = simulate_stream(
         scenario.stream,
         policy,
         scenario.log,
@@ -194,7 +194,7 @@ def task_of(s: Settings) -> Any:
 
 def loaded_model(s: Settings, folder: Path) -> Fitted:
     """Returns a model of the simulation from its folder."""
-    return load(folder, task_of(s))
+    return load_fitted(folder, task_of(s))
 
 
 def model_folder(spec: Spec, name: str) -> Path:

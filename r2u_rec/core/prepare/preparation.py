@@ -20,8 +20,7 @@ Request = Callable[[np.random.Generator], Ids]
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a model is prepared while it learns. The defaults are the paper's; those of the setting `prepare.ready2unlearn` are measured
-    on interactions.
+    """How a model is prepared while it learns. The defaults are the paper's; those of the setting `prepare.ready2unlearn` are measured.
 
     Attributes:
         alpha: length of the inner ascent; a number, or `Planned` from the steps of deployment. Source: Algorithm 1, line 5.

@@ -15,7 +15,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.optional import needed_for
@@ -40,12 +40,12 @@ class AlsModel(nn.Module):
         self.register_buffer("item_factors", item_factors)
         self.reg, self.alpha = reg, alpha
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns both tables, and what a stranger's factors are solved with."""
-        return Parts({"user_factors": self.user_factors, "item_factors": self.item_factors}, {"reg": self.reg, "alpha": self.alpha})
+        return StoredParts({"user_factors": self.user_factors, "item_factors": self.item_factors}, {"reg": self.reg, "alpha": self.alpha})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the model that was written."""
         tables = (source.tensors[name] for name in ("user_factors", "item_factors"))
         return cls(*tables, reg=source.values["reg"], alpha=source.values["alpha"])

@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.core.stored import Parts, Source, as_tensor
+from r2u_rec.core.stored import StoredParts, StoredSource, as_tensor
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
@@ -42,12 +42,12 @@ class EaseModel(nn.Module):
         self.register_buffer("inverse", inverse)
         self.histories = histories
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns P; histories are those of the records."""
-        return Parts({"inverse": self.inverse})
+        return StoredParts({"inverse": self.inverse})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the model that was written, on the histories of its records."""
         return cls(source.tensors["inverse"], source.records.matrix())
 
@@ -102,12 +102,12 @@ class EaseMemory:
     probe: NDArray[np.float64]
     image: NDArray[np.float64]
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns every field."""
-        return Parts({"inverse": self.inverse, "probe": as_tensor(self.probe), "image": as_tensor(self.image)})
+        return StoredParts({"inverse": self.inverse, "probe": as_tensor(self.probe), "image": as_tensor(self.image)})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the memory that was written."""
         return cls(source.tensors["inverse"], source.tensors["probe"].numpy(), source.tensors["image"].numpy())
 

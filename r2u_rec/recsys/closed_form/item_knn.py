@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Fitted
-from r2u_rec.core.stored import Parts, Source, as_tensor
+from r2u_rec.core.stored import StoredParts, StoredSource, as_tensor
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import SettingsError
 from r2u_rec.ids import Ids, as_ids
@@ -40,12 +40,12 @@ class ItemKnnModel(nn.Module):
         self.register_buffer("similarities", similarities)
         self.histories = histories
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns the lists; histories are those of the records."""
-        return Parts({"neighbours": self.neighbours, "similarities": self.similarities})
+        return StoredParts({"neighbours": self.neighbours, "similarities": self.similarities})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the model that was written, on the histories of its records."""
         return cls(source.tensors["neighbours"], source.tensors["similarities"], source.records.matrix())
 
@@ -96,12 +96,12 @@ class ItemKnnMemory:
 
     cooccurrence: sparse.csr_array
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns the three arrays of the counts."""
-        return Parts({name: as_tensor(getattr(self.cooccurrence, name)) for name in ("data", "indices", "indptr")})
+        return StoredParts({name: as_tensor(getattr(self.cooccurrence, name)) for name in ("data", "indices", "indptr")})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the memory that was written."""
         data, indices, indptr = (source.tensors[name].numpy() for name in ("data", "indices", "indptr"))
         n_items = len(indptr) - 1

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from r2u_rec.core.stored import Parts, Source, as_tensor
+from r2u_rec.core.stored import StoredParts, StoredSource, as_tensor
 from r2u_rec.recsys.federated.rounds import Updates
 
 
@@ -29,15 +29,15 @@ class UpdateLog:
     items: Tensor
     rounds: tuple[Updates, ...]
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns both tables and the updates of each round."""
         tensors = {"users": self.users, "items": self.items}
         for t, r in enumerate(self.rounds):
             tensors |= {f"{t} {name}": as_tensor(getattr(r, name)) for name in ("clients", "owner", "item")} | {f"{t} change": r.change}
-        return Parts(tensors, {"n_rounds": len(self.rounds)})
+        return StoredParts(tensors, {"n_rounds": len(self.rounds)})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the log that was written."""
         kept = source.tensors
         rounds = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
 
 
@@ -42,13 +42,13 @@ class MatrixFactorization(nn.Module):
             n_items, embedding_dim, sparse=sparse, _weight=torch.randn(n_items, embedding_dim, generator=generator) * init_std
         )
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns both tables."""
         users, items = self.tables()
-        return Parts({"users": users, "items": items}, {"sparse": self.item_embedding.sparse})
+        return StoredParts({"users": users, "items": items}, {"sparse": self.item_embedding.sparse})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the model that was written."""
         users, items = source.tensors["users"], source.tensors["items"]
         model = cls(len(users), len(items), users.shape[1], seed=0, sparse=source.values["sparse"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.data.log import InteractionLog
 
 
@@ -35,12 +35,12 @@ class Popularity(nn.Module):
         model.rebuild(records)
         return model
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns nothing: the records say it all."""
-        return Parts()
+        return StoredParts()
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the model of the records."""
         return cls.of(source.records)
 

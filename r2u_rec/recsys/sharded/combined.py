@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
 
 
@@ -30,12 +30,12 @@ class CombinedTables(nn.Module):
         self.register_buffer("user_table", user_table)
         self.register_buffer("item_table", item_table)
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns both tables."""
-        return Parts({"user_table": self.user_table, "item_table": self.item_table})
+        return StoredParts({"user_table": self.user_table, "item_table": self.item_table})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the model that was written."""
         return cls(source.tensors["user_table"], source.tensors["item_table"])
 

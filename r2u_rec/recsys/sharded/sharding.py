@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.stats import rankdata
 from torch import nn
 
-from r2u_rec.core.stored import Parts, Source, as_tensor
+from r2u_rec.core.stored import StoredParts, StoredSource, as_tensor
 from r2u_rec.data.log import InteractionLog
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.recsys.serving.fold_in import ridge_fold_in
@@ -99,14 +99,14 @@ class ShardedRecommender(nn.Module):
         self.histories: sparse.csr_array = sum((part.matrix() for part in parts[1:]), start=parts[0].matrix())
         self.histories.data[:] = 1
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns how shards are combined; the shards themselves are those of the memory beside the model."""
         shards = {str(i): shard for i, shard in enumerate(self.shards)}
         values = {"combine": self.combine, "fold_all": self.fold_all, "n_shards": len(shards)}
-        return Parts({"counts": as_tensor(self.counts)}, values, shared=shards)
+        return StoredParts({"counts": as_tensor(self.counts)}, values, shared=shards)
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the system that was written, on the histories of its records."""
         n, values = source.values["n_shards"], source.values
         system = cls([source.shared(str(i)) for i in range(n)], [source.records] * n, values["combine"], fold_all=values["fold_all"])

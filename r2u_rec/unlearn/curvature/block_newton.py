@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from r2u_rec.core.protocols import Rec, Task
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.errors import CapabilityError, SettingsError
 from r2u_rec.ids import Ids, as_ids
 from r2u_rec.rng import stream
@@ -36,12 +36,14 @@ class NewtonMemory:
     tables: tuple[TableBlocks, ...]
     length: float
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns the blocks and the length."""
-        return Parts(values={"length": self.length, "n_tables": len(self.tables)}, inner={str(i): t for i, t in enumerate(self.tables)})
+        return StoredParts(
+            values={"length": self.length, "n_tables": len(self.tables)}, inner={str(i): t for i, t in enumerate(self.tables)}
+        )
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the memory that was written."""
         return cls(tuple(source.inner(str(i)) for i in range(source.values["n_tables"])), source.values["length"])
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from r2u_rec.core.stored import Parts, Source, as_tensor
+from r2u_rec.core.stored import StoredParts, StoredSource, as_tensor
 from r2u_rec.ids import Ids, positions_of, stretches_between
 from r2u_rec.unlearn.curvature.row_interactions import RowInteractions
 
@@ -50,14 +50,14 @@ class TableBlocks:
         parts = (self.blocks, self.ridges, self.counts, self.rows, self.curvatures, self.record_ridges, self.features)
         return sum(t.numel() * t.element_size() for t in parts if t is not None) + self.ids.nbytes
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns every field; `from_parts` puts them back."""
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         tensors = {name: value for name, value in kept.items() if isinstance(value, Tensor)}
-        return Parts({**tensors, "ids": as_tensor(self.ids)}, {"table": self.table, "own": self.own})
+        return StoredParts({**tensors, "ids": as_tensor(self.ids)}, {"table": self.table, "own": self.own})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the blocks that were written."""
         tensors = dict(source.tensors)
         return cls(table=source.values["table"], own=source.values["own"], ids=tensors.pop("ids").numpy(), **tensors)

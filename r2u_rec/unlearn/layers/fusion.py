@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.errors import SettingsError
 
 SMALLEST_SHARE = 1e-3
@@ -34,12 +34,12 @@ class Layer:
     met: Tensor
     n_fused: int = 1
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns every field."""
-        return Parts({"delta": self.delta, "met": self.met}, {"n_fused": self.n_fused})
+        return StoredParts({"delta": self.delta, "met": self.met}, {"n_fused": self.n_fused})
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the layer that was written."""
         return cls(source.tensors["delta"], source.tensors["met"], source.values["n_fused"])
 

@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 
 from r2u_rec.core.protocols import B, Rec, Task
 from r2u_rec.core.step import objective, to_device
-from r2u_rec.core.stored import Parts, Source
+from r2u_rec.core.stored import StoredParts, StoredSource
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.ids import Ids
 from r2u_rec.rng import stream
@@ -30,12 +30,12 @@ class LayersMemory:
 
     layers: dict[str, Layer]
 
-    def parts(self) -> Parts:
+    def parts(self) -> StoredParts:
         """Returns the layers."""
-        return Parts(values={"weights": list(self.layers)}, inner=dict(self.layers))
+        return StoredParts(values={"weights": list(self.layers)}, inner=dict(self.layers))
 
     @classmethod
-    def from_parts(cls, source: Source) -> Self:
+    def from_parts(cls, source: StoredSource) -> Self:
         """Returns the memory that was written."""
         return cls({name: source.inner(name) for name in source.values["weights"]})
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from r2u_bench.rivals.summary import QUALITY, lines, size_of, standing
 
-from r2u_rec.evaluate.statistics import compare
+from r2u_rec.evaluate.statistics import paired_test
 from r2u_rec.holm import holm
 
 
@@ -59,7 +59,7 @@ def test_p_values_are_paired_and_corrected_within_the_recommender(found):
                     if r["operator"] == "retrained" and (r["model"], r["request"], r["seed"]) == ("mf", row["request"], row["seed"])
                 ]
                 lost.append(row[QUALITY] - np.mean(same))
-        raw[each.system] = compare(lost, np.zeros(len(lost))).p_value
+        raw[each.system] = paired_test(lost, np.zeros(len(lost))).p_value
     for system, p in zip(raw, holm(list(raw.values())), strict=True):
         assert line(found, system).p_utility == pytest.approx(p)
     assert line(found, "ascent").p_utility < 0.001 < line(found, "rows_deleted").p_utility
