@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Parallelism comes from test workers, not from threads inside each of them.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo install test test-slow test-pythons resolve build check format constraints clean
+.PHONY: demo docs install test test-slow test-pythons resolve build check format constraints clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed
@@ -34,6 +34,10 @@ build: $(VENV)/.installed-dev
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
+
+# The documentation site, into site/; tutorials run while it is built.
+docs: $(VENV)/.installed-dev
+	$(ONE_THREAD) NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
