@@ -18,7 +18,7 @@ from r2u_rec.config.parse import settings_from_mapping
 from r2u_rec.report.readme_tables import differences
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
 
 def code_blocks(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Tutorials are notebooks kept as text: the site runs them while it is built, and shows what their cells print.
 
-    python docs/site/tutorials.py docs/tutorials/train_forget_audit.md notebook.ipynb    # the same page as a notebook
+python docs/site/tutorials.py docs/tutorials/train_forget_audit.md notebook.ipynb    # the same page as a notebook
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 SECONDS = 600
@@ -28,7 +29,8 @@ def executed(path: Path, folder: Path) -> Any:
         nbclient.exceptions.CellExecutionError: a cell fails.
     """
     notebook = jupytext.read(path)
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # no port is opened
+    NotebookClient(notebook, kernel, timeout=SECONDS, resources={"metadata": {"path": str(folder)}}).execute()
     return notebook
 
 
@@ -68,7 +70,7 @@ def _block(text: str) -> str:
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str | None:
     """Runs a tutorial and returns its page; called by mkdocs for every page."""
-    if not page.file.src_uri.startswith("tutorials/") or "jupytext" not in page.meta:
+    if not page.file.src_uri.startswith("tutorials/") or "jupyter" not in page.meta:
         return None
     import tempfile
 

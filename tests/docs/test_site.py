@@ -19,7 +19,9 @@ from r2u_rec.core import protocols
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-PROTOCOLS = [name for name, value in vars(protocols).items() if getattr(value, "_is_protocol", False) and value.__module__ == protocols.__name__]
+PROTOCOLS = [
+    name for name, value in vars(protocols).items() if getattr(value, "_is_protocol", False) and value.__module__ == protocols.__name__
+]
 
 
 def directives(folder: Path = DOCS / "reference") -> list[str]:
@@ -97,7 +99,9 @@ def test_every_anchor_exists(page):
 def test_the_checks_find_what_is_not_there(tmp_path):
     (tmp_path / "other.md").write_text("# A *title* with `code`\n\n::: r2u_rec.MF\n")
     page = tmp_path / "page.md"
-    page.write_text("## Here\n\n[a](#here) [b](#there) [c](other.md#a-title-with-code) [d](other.md#r2u_rec.MF) [e](other.md#none) [f](no.md#x)\n")
+    page.write_text(
+        "## Here\n\n[a](#here) [b](#there) [c](other.md#a-title-with-code) [d](other.md#r2u_rec.MF) [e](other.md#none) [f](no.md#x)\n"
+    )
     assert missing_anchors(page) == ["#there", "other.md#none", "no.md#x"]
     assert directives(tmp_path) == ["r2u_rec.MF"]
     with pytest.raises(AttributeError):

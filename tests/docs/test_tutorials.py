@@ -41,3 +41,40 @@ def test_outputs_stand_under_their_cells_and_progress_does_not(site):
     page = site.as_markdown(nbformat.v4.new_notebook(cells=cells))
     assert page.startswith("# A\n\n```python\nf()\n```\n\n```text\nstdout red\n```\n\n")
     assert page.endswith('<div class="output"><table><td>1</td></table></div>\n')
+
+
+def verdicts(page: str) -> dict[str, str]:
+    """Returns method -> its verdict, the last one where a page prints several."""
+    return dict(re.findall(r"^(?:mf|ease), .*: ([\w= ]+): (good|mixed|bad): ", page, re.MULTILINE))
+
+
+@pytest.mark.slow  # an audit is several trainings
+def test_train_forget_audit_refuses_one_customer_and_ends_with_an_edit_that_forgets(site, tmp_path):
+    page = page_of(site, "train_forget_audit", tmp_path)
+    assert "the request concerns 1 user, fewer than smallest_batch=20" in page
+    assert "384 interactions of 24 users, of whom 24 lose all" in page
+    assert page.index("newton: mixed: approximate, over-forgotten") < page.index(
+        "newton: good: approximate, in the range of retrained models"
+    )
+    assert verdicts(page) == {"newton": "good", "exact": "good"}
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.slow  # twelve methods on one model
+def test_own_method_stands_beside_ten_rivals_and_the_references(site, tmp_path):
+    page = page_of(site, "own_method", tmp_path)
+    said = verdicts(page)
+    assert len(said) == 11
+    assert "towards_mean" in said
+    assert said["newton length=shadow"] == said["sisa"] == "good"
+    assert said["rows_deleted"] == "mixed"
+    assert "<th>retrained</th>" in page
+
+
+@pytest.mark.slow  # seven processes
+def test_a_year_of_requests_ends_with_advice_and_four_policies(site, tmp_path):
+    page = page_of(site, "a_year_of_requests", tmp_path)
+    assert re.search(r"(Take “|None of )", page)
+    for policy in ("never", "retrain by_deadline", "newton every_days=7", "auto batch=20 drift_budget=0.05"):
+        assert len(re.findall(rf"^{re.escape(policy)} ", page, re.MULTILINE)) == 4
+    assert (tmp_path / "year" / "simulation.html").is_file()

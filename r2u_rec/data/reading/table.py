@@ -109,7 +109,9 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET python_enable_replacements = false")  # no names of Python variables in queries
     connection.execute("SET TimeZone = 'UTC'")  # of dates that name no offset
     if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
-        connection.execute("SET enable_progress_bar = false")  # it would write to standard output; a notebook without widgets refuses to be asked
+        connection.execute(
+            "SET enable_progress_bar = false"
+        )  # it would write to standard output; a notebook without widgets refuses to be asked
     connection.execute("SET disabled_optimizers = 'statistics_propagation'")  # Parquet's statistics are silent about NaN
     return connection
 
