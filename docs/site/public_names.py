@@ -49,6 +49,7 @@ def made_function(name: str, function: Any) -> griffe.Function:
 
 def sections(text: str) -> str:
     """Returns the docstring with each group of arguments under a heading that the parser knows, and the default once, in the signature."""
+    text = re.sub(r"^(Source: .*)\n(?=\S)", r"\1\n\n", text, flags=re.MULTILINE)
     text = re.sub(r"^(    \w+) \(default .*?\): (?=\S)", r"\1: ", text, flags=re.MULTILINE)
     text = re.sub(r"^(    \w+) \(default .*?\):$", r"\1: ", text, flags=re.MULTILINE)
     return re.sub(r"^(Settings of the training loop|For every model|Settings):$", r"Other Parameters: \1", text, flags=re.MULTILINE)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import jupytext
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 SECONDS = 600
 """Longest that one cell may take."""
+
+WIDTH = 88
+"""Letters of a line of printed sentences."""
 
 
 def executed(path: Path, folder: Path) -> Any:
@@ -29,8 +32,7 @@ def executed(path: Path, folder: Path) -> Any:
         nbclient.exceptions.CellExecutionError: a cell fails.
     """
     notebook = jupytext.read(path)
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # no port is opened
-    NotebookClient(notebook, kernel, timeout=SECONDS, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     return notebook
 
 
@@ -64,7 +66,9 @@ def _output(output: Any) -> str:
 
 
 def _block(text: str) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).rstrip()
+    """Returns printed text as a block: sentences wrapped, tables, which have columns, as they are."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).rstrip().splitlines()
+    plain = "\n".join(line if "  " in line.strip() else textwrap.fill(line, WIDTH) for line in lines)
     return f"```text\n{plain}\n```" if plain else ""
 
 

@@ -1,4 +1,4 @@
-"""What the site promises before it is built: every public name stands in the reference, every page in the navigation, every anchor exists."""
+"""What the site promises before it is built: public names stand in the reference, pages in the navigation, anchors exist."""
 
 from __future__ import annotations
 
