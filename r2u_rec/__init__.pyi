@@ -1,20 +1,20 @@
 # Written by `python -m r2u_rec.api.stub r2u_rec/__init__.pyi`: `__init__.py` imports a name when it is asked for.
 from typing import Any, Literal
 
-from r2u_rec.api.adopting import from_implicit as from_implicit
-from r2u_rec.api.adopting_recbole import from_recbole as from_recbole
-from r2u_rec.api.audit import audit as audit
+from r2u_rec.api.adopting.implicit import from_implicit as from_implicit
+from r2u_rec.api.adopting.recbole import from_recbole as from_recbole
 from r2u_rec.api.choices import MethodChoice, PrepareChoice
-from r2u_rec.api.compare import compare as compare
 from r2u_rec.api.constructors import RecBole as RecBole
 from r2u_rec.api.constructors import model as model
 from r2u_rec.api.loading import load as load
+from r2u_rec.api.proofs.audit import audit as audit
+from r2u_rec.api.proofs.compare import compare as compare
+from r2u_rec.api.proofs.simulating import simulate as simulate
 from r2u_rec.api.recommender import Recommender as Recommender
 from r2u_rec.api.registering import register_arm as register_arm
 from r2u_rec.api.registering import register_method as register_method
 from r2u_rec.api.registering import register_model as register_model
 from r2u_rec.api.scoring import score_users as score_users
-from r2u_rec.api.simulating import simulate as simulate
 from r2u_rec.data import load_dataset as load_dataset
 from r2u_rec.data import read_interactions as read_interactions
 from r2u_rec.data.split import split as split

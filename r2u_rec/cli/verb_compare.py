@@ -42,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
     log = read(s.data)
 
     from r2u_rec.api.choices import MethodChoice
-    from r2u_rec.api.compare import compare
+    from r2u_rec.api.proofs.compare import compare
     from r2u_rec.api.recommender import Recommender
     from r2u_rec.cli.stages import staged
     from r2u_rec.config.files import write_settings

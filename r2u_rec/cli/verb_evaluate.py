@@ -30,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
     if (before is None) != (not references):
         raise UsageError("a proof needs both --before FOLDER and --references FOLDER,FOLDER; without them only ranking quality is measured")
 
-    from r2u_rec.api.evaluation import evaluate_run
+    from r2u_rec.api.proofs.evaluation import evaluate_run
     from r2u_rec.report.table import print_table, usual_columns
 
     assert given.run is not None

@@ -24,7 +24,7 @@ def run(argv: Sequence[str]) -> int:
 
     check_data(s.data)
 
-    from r2u_rec.api.proof_run import check_proof, run_proof, stages
+    from r2u_rec.api.proofs.run import check_proof, run_proof, stages
     from r2u_rec.cli.stages import staged
     from r2u_rec.config.files import write_settings
     from r2u_rec.report.answer import answer_of

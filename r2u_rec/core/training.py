@@ -69,8 +69,8 @@ class Training:
         for name in ("epochs", "batch_size", "accumulate", "validate_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be >= 1, got {getattr(self, name)}")
-        if not (self.lr > 0 and math.isfinite(self.lr)):
-            raise SettingsError(f"lr must be > 0 and finite, got {self.lr}")
+        if not 0 < self.lr <= 1e6:
+            raise SettingsError(f"lr must lie in (0, 1e6], got {self.lr}")
         if self.weight_decay < 0 or (self.weight_decay > 0 and self.optimizer == "adam"):
             raise SettingsError(
                 f"weight_decay must be 0 with optimizer='adam' and >= 0 with the others, got {self.weight_decay} with {self.optimizer!r}: "
@@ -98,6 +98,19 @@ class History:
     @property
     def seconds(self) -> float:
         return sum(row["seconds"] for row in self.epochs)
+
+
+def usable_device(name: str) -> torch.device:
+    """Returns the torch device of that name; SettingsError when there is none here that can train."""
+    try:
+        device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("meta holds no values")
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        reason = (str(error).splitlines() or ["not available"])[0]
+        raise SettingsError(f"training.device={name!r} cannot train here: {reason[:120]}; use cpu") from None
+    return device
 
 
 def fit_(
@@ -144,7 +157,7 @@ def fit_(
         raise SettingsError("there are 0 records to train on: check the filter or the split")
     if training.patience is not None and validate is None:
         raise SettingsError(f"patience={training.patience} needs validate: pass a function of the model, or patience=None")
-    device, processes = torch.device(training.device), Processes.now()
+    device, processes = usable_device(training.device), Processes.now()
     model.to(device)
     processes.same_([*model.parameters(), *model.buffers()])
     average_from = training.epochs - round(training.average_share * training.epochs)

@@ -17,7 +17,7 @@ from r2u_rec.core.rowwise import RowwiseAdam
 from r2u_rec.core.step import StepInput
 from r2u_rec.core.strategies import standard
 from r2u_rec.core.trainer import GradientTrainer
-from r2u_rec.core.training import Training, fit_
+from r2u_rec.core.training import Training, fit_, usable_device
 from r2u_rec.errors import DivergenceError, SettingsError
 from r2u_rec.rng import stream
 
@@ -190,7 +190,8 @@ def test_a_validation_value_that_is_not_finite_raises():
         ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
         ({"accumulate": 0}, "accumulate must be >= 1, got 0"),
         ({"validate_every": 0}, "validate_every must be >= 1, got 0"),
-        ({"lr": 0.0}, "lr must be > 0 and finite, got 0.0"),
+        ({"lr": 0.0}, r"lr must lie in \(0, 1e6\], got 0.0"),
+        ({"lr": 1e308}, r"lr must lie in \(0, 1e6\], got 1e\+308"),
         ({"average_share": 1.5}, r"average_share must lie in \[0, 1\], got 1.5"),
         ({"patience": 0}, "patience must be >= 1 or None, got 0"),
         ({"checkpoint_seconds": -1.0}, "checkpoint_seconds must be >= 0, got -1.0"),
@@ -264,3 +265,9 @@ def test_the_standard_optimiser_is_rowwise_adam_so_that_untouched_rows_keep_thei
     assert torch.equal(model.left.weight[untouched], Match().model(records, seed=0).left.weight[untouched])
     assert not torch.equal(model.left.weight, Match().model(records, seed=0).left.weight)
     assert issubclass(RowwiseAdam, torch.optim.Optimizer)
+
+
+@pytest.mark.parametrize("name", ["banana", "", "meta", "CPU"])
+def test_a_device_that_cannot_train_is_refused_by_name(name):
+    with pytest.raises(SettingsError, match=f"training.device='{name}' cannot train here"):
+        usable_device(name)

@@ -53,7 +53,9 @@ def test_train_forget_audit_refuses_one_customer_and_ends_with_an_edit_that_forg
     page = page_of(site, "train_forget_audit", tmp_path)
     assert "the request concerns 1 user, fewer than smallest_batch=20" in page
     assert "384 interactions of 24 users, of whom 24 lose all" in page
-    first, second = (page.index(f"newton: {words}") for words in ("mixed: approximate, still remembered", "good: approximate, in the range"))
+    first, second = (
+        page.index(f"newton: {words}") for words in ("mixed: approximate, still remembered", "good: approximate, in the range")
+    )
     assert first < second
     assert verdicts(page) == {"newton": "good", "exact": "good"}
     assert (tmp_path / "report.html").is_file()

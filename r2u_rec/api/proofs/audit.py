@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from r2u_rec.api.answers import whole
-from r2u_rec.api.proof import ForgettingReport
+from r2u_rec.api.proofs.report import ForgettingReport
 from r2u_rec.api.recommender import Recommender
 from r2u_rec.api.scoring import UserScores
 from r2u_rec.api.threads import torch_threads

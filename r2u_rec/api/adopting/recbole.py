@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from r2u_rec.api.adopting import remembered
+from r2u_rec.api.adopting.implicit import remembered
 from r2u_rec.api.constructors import model as model_named
 from r2u_rec.api.constructors import recbole_spec
 from r2u_rec.api.recommender import Recommender

@@ -10,10 +10,10 @@ from typing import Any
 from torch import nn
 
 from r2u_rec.api.answers import whole
-from r2u_rec.api.audit import data_of
 from r2u_rec.api.choices import MethodChoice, method_choice, with_choice
 from r2u_rec.api.constructors import model as model_named
-from r2u_rec.api.proof import ForgettingReport
+from r2u_rec.api.proofs.audit import data_of
+from r2u_rec.api.proofs.report import ForgettingReport
 from r2u_rec.api.recommender import Recommender
 from r2u_rec.api.threads import torch_threads
 from r2u_rec.config.plan import Plan
