@@ -11,7 +11,7 @@ from typing import Any
 from r2u_rec.report.evidence import spread
 from r2u_rec.report.provenance import machine_kind, versions
 from r2u_rec.report.results import Row, plain
-from r2u_rec.report.table import tabulate
+from r2u_rec.report.table import Table, tabulate
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +30,7 @@ def write_benchmark(
     split_hashes: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     beside: Mapping[str, Any] | None = None,
+    summarised: bool = True,
 ) -> Path:
     """Writes `folder`/`name`.json and returns its path; versions and the kind of machine are added.
 
@@ -46,6 +47,8 @@ def write_benchmark(
         split_hashes: name of a part -> hash of its ids.
         notes: what a reader must know: what was not reached, what was tried.
         beside: anything else that the file keeps, under keys of its own.
+        summarised: keep the table's lines beside the figures, so that a figure that is changed by hand is found; without, they are worked
+            out on reading, for large files.
 
     Raises:
         ValueError: no figures, or a column that no row has.
@@ -54,9 +57,6 @@ def write_benchmark(
     """
     rows = plain(figures, "figures")
     table = tabulate(rows, by=by, columns=columns)
-    summary = [
-        {**line.names, "n": line.n} | {key: asdict(found) if found else None for key, found in line.figures.items()} for line in table.lines
-    ]
     content = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
@@ -69,7 +69,7 @@ def write_benchmark(
         "split_hashes": dict(split_hashes or {}),
         "notes": list(notes),
         "table": {"by": list(by), "columns": list(columns)},
-        "summary": summary,
+        **({"summary": _summary(table)} if summarised else {}),
         "figures": rows,
     } | plain(dict(beside or {}), "beside")
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def write_benchmark(
 
 
 def read_benchmark(path: Path) -> dict[str, Any]:
-    """Returns what `write_benchmark` wrote.
+    """Returns what `write_benchmark` wrote, with the summary of its figures.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -94,6 +94,8 @@ def read_benchmark(path: Path) -> dict[str, Any]:
             f"{path.name} has schema version {content.get('schema_version')}, this program reads {SCHEMA_VERSION}: run it again"
         )
     by = content["table"]["by"]
+    if "summary" not in content:
+        return content | {"summary": _summary(tabulate(content["figures"], by=by, columns=content["table"]["columns"]))}
     for line in content["summary"]:
         mine = [row for row in content["figures"] if all(row.get(key) == line.get(key) for key in by)]
         for key, found in line.items():
@@ -104,3 +106,9 @@ def read_benchmark(path: Path) -> dict[str, Any]:
                         f"{path.name}: the summary's {key} of {[line.get(k) for k in by]} does not follow from its figures: run it again"
                     )
     return content
+
+
+def _summary(table: Table) -> list[dict[str, Any]]:
+    return [
+        {**line.names, "n": line.n} | {key: asdict(found) if found else None for key, found in line.figures.items()} for line in table.lines
+    ]

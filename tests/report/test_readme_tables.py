@@ -44,6 +44,13 @@ def test_a_benchmark_file_states_where_its_figures_come_from(results):
     assert (seconds["lowest"], seconds["highest"], seconds["n"]) == (31, 36, 3)
 
 
+def test_a_file_without_a_summary_is_summarised_when_it_is_read(results):
+    content = json.loads((results / "speed.json").read_text())
+    stored = content.pop("summary")
+    (results / "short.json").write_text(json.dumps(content))
+    assert read_benchmark(results / "short.json")["summary"] == stored
+
+
 def test_the_readme_is_filled_from_the_file_and_then_agrees_with_it(results):
     assert differences(README, results) == ["speed"]
     new = filled(README, results)

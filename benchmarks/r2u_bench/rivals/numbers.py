@@ -14,9 +14,10 @@ import r2u_rec
 from r2u_bench.rivals.bench import BenchmarkResult, run_rivals
 from r2u_bench.rivals.preset import Preset, checked
 from r2u_bench.rivals.requests import build_study
-from r2u_bench.rivals.summary import QUALITY, size_of
+from r2u_bench.rivals.summary import QUALITY, lines, size_of
+from r2u_bench.rivals.systems.registry import recommender
 from r2u_rec.errors import EvidenceError, SettingsError
-from r2u_rec.report.benchmark_results import write_benchmark
+from r2u_rec.report.benchmark_results import read_benchmark, write_benchmark
 from r2u_rec.report.columns import RETRAINED
 
 ROOMS = ("core", "data", "evaluate", "recsys", "registered", "registry", "revocability", "study", "unlearn")
@@ -94,9 +95,28 @@ def write_numbers(found: BenchmarkResult, folder: Path, *, command: str) -> Path
         by=("model", "system", "request"),
         columns=[name for name in COLUMNS if _there(rows, name)],
         notes=refused + found.failures + _part_note(preset),
-        beside={"lines": [asdict(line) for line in found.lines], "verdicts": found.figures.verdicts},
+        beside={"before": _before(found), "verdicts": found.figures.verdicts},
+        summarised=False,
         **about,
     )
+
+
+def read_numbers(path: Path) -> dict[str, Any]:
+    """Returns a numbers file, with its summary and the lines of the page, which are worked out from its figures.
+
+    Raises:
+        FileNotFoundError, ValueError: as `report.benchmark_results.read_benchmark`.
+    """
+    content = read_benchmark(path)
+    before = {(row["model"], row["system"]): row[QUALITY] for row in content["before"]}
+    return content | {"lines": [asdict(line) for line in lines(content["figures"], content["verdicts"], before)]}
+
+
+def _before(found: BenchmarkResult) -> list[dict[str, Any]]:
+    """Returns the quality of each recommender and system before any request, which no row of an outcome says."""
+    names = {recommender(name).title: name for name in found.preset.models}
+    kept = [line for line in found.lines if line.before is not None]
+    return [{"model": names[line.model], "system": line.system, QUALITY: line.before} for line in kept]
 
 
 def _part_note(preset: Preset) -> list[str]:
