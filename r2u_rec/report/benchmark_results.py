@@ -11,7 +11,7 @@ from typing import Any
 from r2u_rec.report.evidence import spread
 from r2u_rec.report.provenance import machine_kind, versions
 from r2u_rec.report.results import Row, plain
-from r2u_rec.report.table import tabulate
+from r2u_rec.report.table import Table, tabulate
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +30,8 @@ def write_benchmark(
     split_hashes: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     beside: Mapping[str, Any] | None = None,
+    summarised: bool = True,
+    figures_of: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes `folder`/`name`.json and returns its path; versions and the kind of machine are added.
 
@@ -46,6 +48,10 @@ def write_benchmark(
         split_hashes: name of a part -> hash of its ids.
         notes: what a reader must know: what was not reached, what was tried.
         beside: anything else that the file keeps, under keys of its own.
+        summarised: keep the table's lines beside the figures, so that a figure that is changed by hand is found; without, they are worked
+            out on reading, for large files.
+        figures_of: where the figures stand already, as `viewed` takes it, with the "file" of the same folder, by its name: the figures are
+            then read from there.
 
     Raises:
         ValueError: no figures, or a column that no row has.
@@ -54,9 +60,6 @@ def write_benchmark(
     """
     rows = plain(figures, "figures")
     table = tabulate(rows, by=by, columns=columns)
-    summary = [
-        {**line.names, "n": line.n} | {key: asdict(found) if found else None for key, found in line.figures.items()} for line in table.lines
-    ]
     content = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
@@ -69,8 +72,8 @@ def write_benchmark(
         "split_hashes": dict(split_hashes or {}),
         "notes": list(notes),
         "table": {"by": list(by), "columns": list(columns)},
-        "summary": summary,
-        "figures": rows,
+        **({"summary": _summary(table)} if summarised else {}),
+        **({"figures": rows} if figures_of is None else {"figures_of": plain(dict(figures_of), "figures_of")}),
     } | plain(dict(beside or {}), "beside")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -80,7 +83,7 @@ def write_benchmark(
 
 
 def read_benchmark(path: Path) -> dict[str, Any]:
-    """Returns what `write_benchmark` wrote.
+    """Returns what `write_benchmark` wrote, with the summary of its figures.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -93,7 +96,12 @@ def read_benchmark(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path.name} has schema version {content.get('schema_version')}, this program reads {SCHEMA_VERSION}: run it again"
         )
+    if "figures_of" in content:
+        view = content["figures_of"]
+        content["figures"] = viewed(read_benchmark(path.with_name(f"{view['file']}.json"))["figures"], view)
     by = content["table"]["by"]
+    if "summary" not in content:
+        return content | {"summary": _summary(tabulate(content["figures"], by=by, columns=content["table"]["columns"]))}
     for line in content["summary"]:
         mine = [row for row in content["figures"] if all(row.get(key) == line.get(key) for key in by)]
         for key, found in line.items():
@@ -104,3 +112,25 @@ def read_benchmark(path: Path) -> dict[str, Any]:
                         f"{path.name}: the summary's {key} of {[line.get(k) for k in by]} does not follow from its figures: run it again"
                     )
     return content
+
+
+def viewed(rows: Sequence[Mapping[str, Any]], view: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns some of the rows, with some of their keys, for a table of its own.
+
+    Args:
+        view: "where": key -> the values of the rows that are kept; "keys": those kept of a row, where it has a value; "renamed": key ->
+            {the row's system: another value}; "digits": significant digits of figures.
+    """
+    out = []
+    for row in rows:
+        if all(row.get(key) in values for key, values in view["where"].items()):
+            kept = {key: row[key] for key in view["keys"] if row.get(key) is not None}
+            renamed = {key: names[row["system"]] for key, names in view["renamed"].items() if row["system"] in names}
+            out.append({k: float(f"{v:.{view['digits']}g}") if isinstance(v, float) else v for k, v in (kept | renamed).items()})
+    return out
+
+
+def _summary(table: Table) -> list[dict[str, Any]]:
+    return [
+        {**line.names, "n": line.n} | {key: asdict(found) if found else None for key, found in line.figures.items()} for line in table.lines
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from r2u_rec.errors import EvidenceError
 from r2u_rec.report import read_benchmark, write_benchmark
+from r2u_rec.report.benchmark_results import viewed
 from r2u_rec.report.readme_tables import differences, filled, main
 
 README = "# Title\n\n<!-- table:speed -->\nold\n<!-- /table -->\n\nend\n"
@@ -42,6 +43,29 @@ def test_a_benchmark_file_states_where_its_figures_come_from(results):
     assert seconds["median"] == 32
     assert seconds["sd"] == pytest.approx(statistics.stdev([31, 32, 36]))
     assert (seconds["lowest"], seconds["highest"], seconds["n"]) == (31, 36, 3)
+
+
+def test_a_file_without_a_summary_is_summarised_when_it_is_read(results):
+    content = json.loads((results / "speed.json").read_text())
+    stored = content.pop("summary")
+    (results / "short.json").write_text(json.dumps(content))
+    assert read_benchmark(results / "short.json")["summary"] == stored
+
+
+def test_a_table_may_stand_on_some_figures_of_another_file(tmp_path):
+    figures = [{"system": s, "title": s[0], "size": n, "seed": 0, "seconds": n + len(s) / 3} for s in ("a", "a x=1") for n in (1, 5)]
+    about = {"command": "c", "settings": {}, "seeds": [0]}
+    write_benchmark(tmp_path, "all", question="?", figures=figures, by=["system", "size"], columns=["seconds"], summarised=False, **about)
+    view = {"file": "all", "where": {"size": [5]}, "keys": ["title", "seconds"], "renamed": {"title": {"a x=1": "a (x=1)"}}, "digits": 3}
+    shown = viewed(figures, view)
+    write_benchmark(tmp_path, "main", question="?", figures=shown, by=["title"], columns=["seconds"], figures_of=view, **about)
+    assert "figures" not in json.loads((tmp_path / "main.json").read_text())
+    assert read_benchmark(tmp_path / "main.json")["figures"] == [{"title": "a", "seconds": 5.33}, {"title": "a (x=1)", "seconds": 6.67}]
+    content = json.loads((tmp_path / "all.json").read_text())
+    content["figures"][1]["seconds"] = 9.0
+    (tmp_path / "all.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"main.json: the summary's seconds of \['a'\] does not follow from its figures"):
+        read_benchmark(tmp_path / "main.json")
 
 
 def test_the_readme_is_filled_from_the_file_and_then_agrees_with_it(results):

@@ -14,9 +14,10 @@ import r2u_rec
 from r2u_bench.rivals.bench import BenchmarkResult, run_rivals
 from r2u_bench.rivals.preset import Preset, checked
 from r2u_bench.rivals.requests import build_study
-from r2u_bench.rivals.summary import QUALITY, size_of
+from r2u_bench.rivals.summary import QUALITY, lines, size_of
+from r2u_bench.rivals.systems.registry import recommender
 from r2u_rec.errors import EvidenceError, SettingsError
-from r2u_rec.report.benchmark_results import write_benchmark
+from r2u_rec.report.benchmark_results import read_benchmark, viewed, write_benchmark
 from r2u_rec.report.columns import RETRAINED
 
 ROOMS = ("core", "data", "evaluate", "recsys", "registered", "registry", "revocability", "study", "unlearn")
@@ -75,7 +76,8 @@ def write_numbers(found: BenchmarkResult, folder: Path, *, command: str) -> Path
         "split_hashes": split_hashes(preset),
     }
     largest = max(size_of(row["request"]) for row in rows)
-    shown = [short(row) for row in rows if size_of(row["request"]) == largest]
+    view = short_of(rows, f"rivals_{preset.name}")
+    shown = viewed(rows, view)
     write_benchmark(
         folder,
         f"main_rivals_{preset.name}",
@@ -84,6 +86,7 @@ def write_numbers(found: BenchmarkResult, folder: Path, *, command: str) -> Path
         by=("model", "title"),
         columns=[name for name in COLUMNS if _there(shown, name)],
         notes=[*refused, *NOTES, *_part_note(preset)],
+        figures_of=view,
         **about,
     )
     return write_benchmark(
@@ -94,21 +97,44 @@ def write_numbers(found: BenchmarkResult, folder: Path, *, command: str) -> Path
         by=("model", "system", "request"),
         columns=[name for name in COLUMNS if _there(rows, name)],
         notes=refused + found.failures + _part_note(preset),
-        beside={"lines": [asdict(line) for line in found.lines], "verdicts": found.figures.verdicts},
+        beside={"before": _before(found), "verdicts": found.figures.verdicts},
+        summarised=False,
         **about,
     )
+
+
+def read_numbers(path: Path) -> dict[str, Any]:
+    """Returns a numbers file, with its summary and the lines of the page, which are worked out from its figures.
+
+    Raises:
+        FileNotFoundError, ValueError: as `report.benchmark_results.read_benchmark`.
+    """
+    content = read_benchmark(path)
+    before = {(row["model"], row["system"]): row[QUALITY] for row in content["before"]}
+    return content | {"lines": [asdict(line) for line in lines(content["figures"], content["verdicts"], before)]}
+
+
+def _before(found: BenchmarkResult) -> list[dict[str, Any]]:
+    """Returns the quality of each recommender and system before any request, which no row of an outcome says."""
+    names = {recommender(name).title: name for name in found.preset.models}
+    kept = [line for line in found.lines if line.before is not None]
+    return [{"model": names[line.model], "system": line.system, QUALITY: line.before} for line in kept]
 
 
 def _part_note(preset: Preset) -> list[str]:
     return [] if preset.part == "test" else [f"Quality is that of the {preset.part} part: settings are chosen by it, nothing is reported."]
 
 
-def short(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what the short table is made of, figures to six digits: all of them stand in the numbers file."""
-    figures = [name.removesuffix(" / retrained") for name in COLUMNS]  # in one order, so that the same figures make the same file
-    kept = {name: f"{row[name]:.6g}" for name in figures if row.get(name) is not None}
-    names = {name: row[name] for name in ("model", "operator", "request", "seed", "split") if name in row}
-    return names | {"title": titled(row)} | {name: float(value) for name, value in kept.items()}
+def short_of(rows: Sequence[Mapping[str, Any]], file: str) -> dict[str, Any]:
+    """Returns what the short table takes of a numbers file: the largest requests, figures to six digits, options in the title."""
+    largest = max(size_of(row["request"]) for row in rows)
+    return {
+        "file": file,
+        "where": {"request": [name for name in dict.fromkeys(row["request"] for row in rows) if size_of(name) == largest]},
+        "keys": ["model", "operator", "request", "seed", "split", "title", *(name.removesuffix(" / retrained") for name in COLUMNS)],
+        "renamed": {"title": {row["system"]: titled(row) for row in rows if titled(row) != row["title"]}},
+        "digits": 6,
+    }
 
 
 def titled(row: Mapping[str, Any]) -> str:

@@ -7,12 +7,13 @@ import json
 import pytest
 import yaml
 from r2u_bench.rivals.bench import run_rivals
-from r2u_bench.rivals.numbers import Drift, check_numbers, drifts, slice_of
+from r2u_bench.rivals.numbers import Drift, check_numbers, drifts, read_numbers, slice_of
 from r2u_bench.rivals.preset import Preset, load_preset, packaged
 from small_study import SHARES, table
 
 from r2u_rec.cli.main import main
 from r2u_rec.errors import EvidenceError, SettingsError
+from r2u_rec.report import read_benchmark
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,15 @@ def test_every_system_that_fits_runs_and_the_exact_one_equals_retraining(played,
         base = [r["NDCG@20"] for r in rows if r["operator"] == "retrained" and r["seed"] == row["seed"]]
         assert row["NDCG@20"] == pytest.approx(sum(base) / len(base), abs=1e-9)
     assert all(row["auc"] > 0.8 for row in rows if row["system"] == "rows_deleted")
-    short = json.loads((folder / "out" / "main_rivals_shop.json").read_text())
+    short = read_benchmark(folder / "out" / "main_rivals_shop.json")
+    assert "figures" not in json.loads((folder / "out" / "main_rivals_shop.json").read_text())  # they stand in the other file
     assert {line["title"] for line in short["summary"]} == {"retrained", "rows deleted", "EASE, down-date"}
     assert {row["request"] for row in short["figures"]} == {"core 4 %"}
-    assert {line["title"] for line in content["lines"]} == {"rows deleted", "EASE, down-date"}
+    whole = read_numbers(folder / "out" / "rivals_shop.json")
+    assert {line["title"] for line in whole["lines"]} == {"rows deleted", "EASE, down-date"}
+    assert all(0 < line["before"] < 1 for line in whole["lines"])
+    assert {line["system"] for line in whole["summary"]} == {row["system"] for row in rows}
+    assert not {"lines", "summary"} & content.keys()  # what follows from the figures is not stored beside them
     assert (folder / "out" / "rivals.html").stat().st_size > 5000
 
 
