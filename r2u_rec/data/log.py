@@ -135,7 +135,7 @@ class InteractionLog:
 
     @cached_property
     def pairs(self) -> NDArray[np.int64]:
-        """(n,) ascending user * n_items + item: what a binary search tells a known positive by."""
+        """(n,) ascending user * n_items + item: the sorted pairs that a binary search for known positives reads."""
         return np.sort(self.user.astype(np.int64) * self.n_items + self.item)
 
     @cached_property

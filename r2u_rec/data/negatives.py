@@ -138,7 +138,7 @@ def _present(log: InteractionLog) -> tuple[NDArray[np.int64], tuple[NDArray[np.i
 
 
 _TABLES: WeakKeyDictionary[InteractionLog, dict[float, NDArray[np.float64]]] = WeakKeyDictionary()
-"""Cumulative weights by log. The keys are weak: a table dies with its log, nothing of a forgotten record outlives it here."""
+"""Cumulative weights by log. The keys are weak: a table is freed with its log, so that no forgotten record is kept here."""
 
 
 def _cumulative(log: InteractionLog, exponent: float) -> NDArray[np.float64]:

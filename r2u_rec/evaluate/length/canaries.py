@@ -181,7 +181,7 @@ def choose_length(
 
 
 def first_crossing(surplus: Callable[[float], float], *, longest: float = 3.0, stride: float = 0.5, tolerance: float = 0.005) -> float:
-    """Returns the shortest length at which `surplus`, what canaries show beyond what is expected of them, is gone.
+    """Returns the shortest length at which `surplus`, the evidence of canaries beyond the expected one, is zero.
 
     Raises:
         ValueError: a setting is not above 0.

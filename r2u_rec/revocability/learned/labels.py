@@ -43,9 +43,9 @@ class Rows:
     Attributes:
         cutoff: seconds since 1970-01-01 UTC.
         users: (n,) codes with a record at or before the cut-off and no request until then.
-        features: (n, k) frame of what the records until then say of them.
+        features: (n, k) frame of their features from the records until then.
         withdrew: (n,) whether the request came in (cutoff, cutoff + horizon].
-        n_users: of the log, those who were not there included.
+        n_users: of the log, absent users included.
     """
 
     cutoff: int

@@ -71,7 +71,7 @@ class LearnedSettings:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """A fitted scorer and what is known of its worth.
+    """A fitted scorer with its validation.
 
     Attributes:
         settings: how it learned.
@@ -141,10 +141,10 @@ def learn(
     """Fits, calibrates and validates a scorer on past withdrawals, each role at a time of its own.
 
     The last cut-off validates, the one before calibrates, up to `n_training` before that train; a label window ends before
-    the next role begins, features see only records until their cut-off, and users who have withdrawn are no rows any more.
+    the next role begins, features see only records until their cut-off, and users who have withdrawn are excluded.
 
     Args:
-        log: with a time column, and with the records of those who withdrew from before they did. Where these were erased, as they must
+        log: with a time column, and with the records of withdrawn users from before their withdrawal. Where these were erased, as they must
             be, nothing can be learned from them: keep consent withdrawals, or tables of features made at the time.
         erasures: past requests.
         features: `timed()`, or any function of a log and a time.
