@@ -22,7 +22,7 @@ from r2u_rec.evaluate.ranking import CHUNK_ELEMENTS, hits_of, top_k
 from r2u_rec.rng import stream
 
 MIN_HISTORY = 4
-"""Fewer interactions leave halves too short to rank anything from."""
+"""Fewer interactions make halves that are too short to rank from."""
 
 N_NEGATIVES = 10
 """Fixed negatives beside each history item in the own loss."""

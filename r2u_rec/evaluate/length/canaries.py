@@ -1,4 +1,4 @@
-"""Canaries: how long a forgetting step must be, found at release time without any retrained model.
+"""Canaries: they set the length of a forgetting step at release time, without any retrained model.
 
 At release the removal of about a hundred trained users (the canaries) is simulated. The step length at which their
 mean fold-in AUC equals the mean expected of never-trained users is kept for the requests to come.

@@ -202,7 +202,7 @@ def _nothing(log: InteractionLog, now: int) -> pd.DataFrame:
 
 
 def _refuse_few(rows: list[Rows], log: InteractionLog, erasures: Erasures, s: LearnedSettings) -> None:
-    """DataError when a role has too few withdrawals, or nobody who stayed; the last two rows calibrate and validate."""
+    """DataError when a role has too few withdrawals, or no remaining user; the last two rows calibrate and validate."""
     roles = (rows[:-2], rows[-2:-1], rows[-1:])
     events = [sum(int(each.withdrew.sum()) for each in part) for part in roles]
     stayed = [sum(int((~each.withdrew).sum()) for each in part) for part in roles]
@@ -234,4 +234,4 @@ LEARNED = Scorer(
     fails="it repeats the past: a new reason to withdraw or another law is not in it; without skill at validation its order means nothing",
     needs=("time", "erasures"),
 )
-"""What there is to know of this scorer, beside the registry: it needs past erasures."""
+"""Description of this scorer, outside the registry because it needs past erasures."""

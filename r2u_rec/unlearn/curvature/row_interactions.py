@@ -1,4 +1,4 @@
-"""What block Newton asks of a task: which table rows each record meets, and with which features."""
+"""The interface of a task for block Newton: which table rows each record meets, and with which features."""
 
 from __future__ import annotations
 
