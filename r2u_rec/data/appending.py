@@ -1,4 +1,4 @@
-"""New interactions behind an existing log: vocabularies grow, ids continue, existing codes never move."""
+"""Appends new interactions to a log: vocabularies grow, ids continue, existing codes never change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from r2u_rec.errors import DataError
 
 
 def append(log: InteractionLog, new: InteractionLog, *, duplicates: Literal["error", "first", "last"] = "error") -> InteractionLog:
-    """Returns `log` with the records of `new` behind it; they get the ids from `log.next_id` on, in their order.
+    """Returns `log` with the records of `new` appended; they get the ids from `log.next_id` on, in their order.
 
     A user whose key was forgotten is a new user here, under a new code: whether such a person may come back is for the
     suppression list to say, before this call.

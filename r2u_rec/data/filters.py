@@ -1,4 +1,4 @@
-"""Filters of a log that is about to be trained on: by rating, by activity, and new codes for what is left."""
+"""Filters of a log that is about to be trained on: by rating, by activity, and new codes for the remaining records."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def k_core(log: InteractionLog, *, min_user_records: int = 1, min_item_records: 
 def filtered(
     log: InteractionLog, label: str, *, min_rating: float | None = None, min_user_records: int = 1, min_item_records: int = 1
 ) -> InteractionLog:
-    """Returns the k-core of the records rated `min_rating` or more, with codes for what is left; ids stay. DataError when nothing is.
+    """Returns the k-core of the records rated `min_rating` or more, with codes for what remains; ids stay. DataError if no record remains.
 
     Without a filter the log comes back as it is, users and items without records included.
     """

@@ -1,4 +1,4 @@
-"""How a caller's keys are compared with those of a vocabulary: as they were given, or not at all."""
+"""Compares a caller's keys with those of a vocabulary, exactly as they were given."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class InteractionLog:
         return self.take(self.positions(as_ids(ids)))
 
     def drop(self, ids: Ids) -> Self:
-        """Returns the log without the records `ids`; who loses the last record loses key and side information."""
+        """Returns the log without the records `ids`; users without a record lose key and side information."""
         ids = as_ids(ids)
         if ids.size == 0:
             return self
@@ -135,12 +135,12 @@ class InteractionLog:
 
     @cached_property
     def pairs(self) -> NDArray[np.int64]:
-        """(n,) ascending user * n_items + item: what a binary search tells a known positive by."""
+        """(n,) ascending user * n_items + item: the sorted pairs that a binary search for known positives reads."""
         return np.sort(self.user.astype(np.int64) * self.n_items + self.item)
 
     @cached_property
     def free_ranks(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """What finds the r-th item that a user does not have (see `uniform_negatives`).
+        """The table that finds the r-th item that a user does not have (see `uniform_negatives`).
 
         (m,) ascending user * n_items + item - (number of the user's smaller items), one for each distinct pair; and
         (n_users + 1,) where each user's run starts in it.

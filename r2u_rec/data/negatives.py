@@ -1,4 +1,4 @@
-"""Negative items: drawn at random, never a known positive of the user, with nothing of size users x items."""
+"""Negative items: drawn at random, never a known positive of the user, without an array of size users x items."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def uniform_negatives(log: InteractionLog, users: Any, n_negatives: int, rng: np
 
 
 def present_negatives(log: InteractionLog, users: Any, n_negatives: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """As `uniform_negatives`, from the items that have a record in `log`: against the others a part of a log is told by its items alone.
+    """As `uniform_negatives`, from the items that have a record in `log`: otherwise the items alone would identify a part of a log.
 
     A user who has all of these gets any other item. Where every item has a record, the same generator draws what `uniform_negatives` draws.
     """
@@ -138,7 +138,7 @@ def _present(log: InteractionLog) -> tuple[NDArray[np.int64], tuple[NDArray[np.i
 
 
 _TABLES: WeakKeyDictionary[InteractionLog, dict[float, NDArray[np.float64]]] = WeakKeyDictionary()
-"""Cumulative weights by log. The keys are weak: a table dies with its log, nothing of a forgotten record outlives it here."""
+"""Cumulative weights by log. The keys are weak: a table is freed with its log, so that no forgotten record is kept here."""
 
 
 def _cumulative(log: InteractionLog, exponent: float) -> NDArray[np.float64]:

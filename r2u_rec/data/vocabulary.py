@@ -121,7 +121,7 @@ class Vocabulary:
         return left
 
     def extended(self, keys: Iterable[Any]) -> Self:
-        """Returns the vocabulary with the unknown ones of `keys` added behind, in ascending order; existing codes never move.
+        """Returns the vocabulary with the unknown ones of `keys` appended, in ascending order; existing codes never change.
 
         A key that was forgotten is unknown: it comes back under a new code. DataError when the kind of key differs.
         """

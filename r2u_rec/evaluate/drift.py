@@ -41,7 +41,7 @@ class ListDrift:
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """The lists of retrained models and what they have in common; built once, any number of models are held against it.
+    """The lists of retrained models and what they have in common; built once, and compared with any number of models.
 
     It keeps lists only, no model.
 

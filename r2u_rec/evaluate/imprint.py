@@ -1,4 +1,4 @@
-"""Imprint by fold-in: what the shared parameters still hold of a user whose own row and edges are gone.
+"""Imprint by fold-in: residual evidence of a user in the shared parameters, after the user's own row and edges are removed.
 
 A user whom the model has never seen is folded in from one half A of the history, and the other half B is ranked. A model
 that was trained on that history ranks B better than one that was not: its item table remembers.
@@ -22,7 +22,7 @@ from r2u_rec.evaluate.ranking import CHUNK_ELEMENTS, hits_of, top_k
 from r2u_rec.rng import stream
 
 MIN_HISTORY = 4
-"""Fewer interactions leave halves too short to rank anything from."""
+"""Fewer interactions make halves that are too short to rank from."""
 
 N_NEGATIVES = 10
 """Fixed negatives beside each history item in the own loss."""

@@ -1,4 +1,4 @@
-"""From measurements to a verdict, and the self-test without which no verdict is given. Needs no model."""
+"""Turns measurements into a verdict, after a self-test that must pass. Needs no model."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def self_test(
 
     Args:
         references_f, references_h: what each retrained model shows of F and of H.
-        remembered: what the model shows from which only the users' own rows were deleted.
+        remembered: measurements of the model from which only the users' own rows were deleted.
         popularity: the same of ranking by popularity.
 
     Raises:

@@ -16,7 +16,7 @@ NOTHING, COUNTS, OLD_TABLE, OLD_MODEL = "nothing", "item counts alone", "the old
 TABLES, OWN_VECTOR, ALL_VECTORS = "both item tables", "and the user's old vector", "and the old vectors of all erased"
 OLD_MATRIX, MATRICES = "the old weight matrix alone", "both weight matrices"
 WITHOUT_SECOND = (NOTHING, COUNTS, OLD_TABLE, OLD_MODEL, OLD_MATRIX)
-"""What is known by those attackers who have no second snapshot."""
+"""Knowledge of attackers without a second snapshot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def angle_to_own(s: Snapshots, own: Values, decoder: Values) -> Values:
 
 
 def old_score_and_angle(s: Snapshots, own: Values, decoder: Values) -> Values:
-    """What the old model says of the user, sharpened by what moved against the user."""
+    """Scores of the old model for the user, corrected by the change that disfavours the user."""
     return _standardised(s.before @ own) + 0.5 * _standardised(angle_to_own(s, own, decoder))
 
 

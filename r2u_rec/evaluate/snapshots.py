@@ -32,7 +32,7 @@ class SnapshotLeak:
     Attributes:
         auc: mean AUC of the best attack, never below `baseline_auc`: an attacker with two snapshots may ignore the second.
         worst_auc: of the user whom that attack reads best.
-        attacker, attack: what the best attack needs to know, and its name.
+        attacker, attack: the knowledge that the best attack needs, and its name.
         n_users: users measured; a user with no item or with every item erased has no AUC.
         baseline_auc: the best mean AUC without the second snapshot, a guess at least.
     """

@@ -1,4 +1,4 @@
-"""Who may withdraw: scorers give every user a number, policies turn the numbers into a set of users.
+"""Users likely to withdraw: scorers give every user a number, policies turn the numbers into a set of users.
 
 Which data counts as revocable is a managerial decision; the behavioural scorers are an aid where nothing better is known.
 """

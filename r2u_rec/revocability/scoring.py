@@ -124,8 +124,8 @@ def later_withdrawals(log: InteractionLog, found: Scored) -> NDArray[np.bool_] |
 
 def policy_words(r: RevocabilitySettings) -> str:
     """Returns the policy and its settings."""
-    said = {"top_share": f"share={r.share:g}", "sampled_by_score": f"share={r.share:g}", "threshold": f"value={r.value:g}"}
-    return f"{r.policy} {said.get(r.policy, f'of {len(r.users)} named users')}"
+    arguments = {"top_share": f"share={r.share:g}", "sampled_by_score": f"share={r.share:g}", "threshold": f"value={r.value:g}"}
+    return f"{r.policy} {arguments.get(r.policy, f'of {len(r.users)} named users')}"
 
 
 def _unruled(raw: NDArray[np.float64]) -> Ruled:

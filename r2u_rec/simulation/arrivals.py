@@ -1,4 +1,4 @@
-"""Requests drawn by seed: a Poisson process of people who leave in proportion to their hazard, and incidents that many leave after."""
+"""Random requests: a Poisson process whose users are drawn in proportion to their hazard, and incidents after which many users ask."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _INCIDENT, _ORDINARY, _LEAVING = range(3)  # in this order at one moment
 
 @dataclass(frozen=True)
 class Incident:
-    """Something happens, and many leave: a breach of data, a scandal, a change of terms.
+    """An event after which many users ask for erasure: a data breach, a scandal, a change of terms.
 
     Attributes:
         time: seconds since 1970-01-01 UTC.
-        share: of the users who are there at that time, in (0, 1], all alike whatever their hazard; rounded to the nearest number.
+        share: of the active users at that time, in (0, 1], drawn uniformly whatever their hazard; rounded to the nearest number.
         within_days: all of them have asked by then. Most ask soon: the delay is exponential with a mean of a third of these
             days, under the condition that it lies within them (its mean is then 0.28 of them).
     """
@@ -63,19 +63,19 @@ def draw_requests(
     """Draws the requests that are received from `start` until `end`, numbered from 0 in order of receipt.
 
     Ordinary requests are one Poisson process of a fixed overall rate, each of a kind drawn by its share. At each one a user is
-    drawn in proportion to the hazard among those who are there then: who has records that are known, and has not asked for
-    the erasure of all. (It is not a clock of each user's own, by which the overall rate would fall as users leave.) Requests after
-    an incident come on top. An event for which nobody, no item or no category is left brings no request.
+    drawn in proportion to the hazard among the active users: those with known records who have not asked for the erasure of
+    all of them. (The rate is not per user: it does not fall as users leave.) Requests after
+    an incident come on top. An event without a remaining user, item or category makes no request.
 
     - user: all records; who asked is never drawn again.
     - interaction: a known record of a user, uniform among those that nobody has asked for yet.
     - window: of a user, from the own time of one such record to that of another, both uniform (perhaps the same), both included.
     - item: withdrawn by who holds its rights; each once. category: an entry of the column, uniform; each once.
 
-    A user may ask for all after having asked for each record: such a request finds none left. Times, kinds, users, and each
-    incident are streams of their own. An incident more, or another share of a kind, leaves the times of all others as they are, and
-    the users too, but those who are no longer there (and, where eight draws in a row hit such users, the one drawn instead). A later
-    end adds requests behind.
+    A user may ask for all records after having asked for each of them: such a request concerns no record. Times, kinds, users, and each
+    incident are streams of their own. Another incident, or another share of a kind, changes neither the times nor the users of all
+    other requests, except where a user is no longer active (and, where eight draws in a row hit such users, the replacement). A
+    later end adds requests at the end.
 
     Args:
         log: the full log.
@@ -145,7 +145,7 @@ def _poisson_times(start: int, end: int, rate: float, rng: np.random.Generator) 
 
 
 def _leavers(planned: Sequence[Incident], which: int, there: NDArray[np.bool_], seed: int) -> list[tuple[float, int, int]]:
-    """Entries of the agenda for those who leave after an incident; each user has draws of its own."""
+    """Entries of the agenda for users who ask after an incident; each user has draws of its own."""
     incident = planned[which]
     same = sum(other.time == incident.time for other in planned[:which])
     rng = stream(seed, "incident", incident.time, same)
@@ -174,7 +174,7 @@ def _rate_per_second(rate_per_month: float | None, rate_per_day: float | None) -
 
 
 def _hazard(log: InteractionLog, weights: ArrayLike | None) -> NDArray[np.float64]:
-    """(n_users,) with 0 for those who never ask."""
+    """(n_users,) with 0 for users who never ask."""
     if weights is None:
         return (log.user_counts > 0).astype(np.float64)
     hazard = np.array(weights, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The seconds of an operator, measured once: the numbers that the cost model reckons with."""
+"""Measures the seconds of an operator once, for the cost model."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def calibrated_cost(
     by: Literal["user", "record"] = "record",
     repeats: int = 3,
 ) -> OperatorCost:
-    """Returns the cost of `method.forget`, measured on requests of two sizes; `fitted` is not touched, and what comes of it is dropped.
+    """Returns the cost of `method.forget`, measured on requests of two sizes; `fitted` is not changed, and the results are dropped.
 
-    A straight line through the two sizes gives what is fixed and what grows. Of a method in shards, what grows is counted in
-    records trained on again.
+    A straight line through the two sizes gives the fixed and the growing part. For a method in shards, the growing part is
+    counted in records trained on again.
 
     Args:
         seed: draws the users.
         n_users: of the smaller and the larger request.
-        by: what the growing part is laid on: "user" for a closed form whose work is a rank a user, "record" else.
+        by: the unit of the growing part: "user" for a closed form whose work is one rank a user, else "record".
         repeats: of each size, with other users each time; the shortest counts.
 
     Raises:
@@ -69,9 +69,9 @@ def calibrated_cost(
 def calibrated_training(
     method: Method, task: Any, records: InteractionLog, *, seed: int, shares: tuple[float, float] = (0.1, 0.3)
 ) -> OperatorCost:
-    """Returns the cost of `method.fit`, measured on two shares of the users and drawn out along a straight line.
+    """Returns the cost of `method.fit`, measured on two shares of the users and extrapolated along a straight line.
 
-    Who has trained a model already knows better: `OperatorCost(0, 0, seconds / len(records), exact=True)`.
+    If a model was already trained, `OperatorCost(0, 0, seconds / len(records), exact=True)` is more accurate.
 
     Raises:
         SettingsError: the shares do not ascend within (0, 1], or hold too few users.

@@ -1,4 +1,4 @@
-"""Which operator carries a batch out: decided from modelled seconds, never from measured ones, so that a simulation repeats itself."""
+"""Chooses the operator of a batch from modelled seconds, never from measured ones, so that a simulation is reproducible."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TouchesShards(Protocol):
 
 @dataclass(frozen=True)
 class OperatorCost:
-    """What an operator is said to take: fixed + per user * users + per record * records, in seconds.
+    """Modelled cost of an operator: fixed + per user * users + per record * records, in seconds.
 
     The users and records are those that leave. Of "retrain" and of a method in shards, they are the records that are
     trained on, and users do not count.
@@ -85,7 +85,7 @@ class ErasedShare:
 
 @dataclass(frozen=True)
 class CarryOut:
-    """What carries a batch out, how long that is said to take, and why it was chosen."""
+    """The operator of a batch, its modelled seconds, and why it was chosen."""
 
     operator: str
     seconds: float

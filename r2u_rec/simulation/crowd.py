@@ -1,4 +1,4 @@
-"""Who is there, and what each of them can still ask for: the state that a stream of requests runs through while it is drawn."""
+"""The active users and what each can still ask for: the state of a stream of requests while it is drawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WeightedSampler:
 
     Args:
         weights: (n,) >= 0, one at least positive.
-        gone: (n,) who may never be drawn again; kept, not copied: the caller sets it.
+        gone: (n,) numbers that may never be drawn again; kept, not copied: the caller sets it.
         since: (n,) from when on each may be drawn.
         n_events: that may draw.
 
@@ -131,11 +131,11 @@ class RequestGenerator:
             self._entry = WeightedSampler(alike, gone=self._used, since=at_once, n_events=n_events, seed=seed, name="categories")
 
     def there(self, time: float) -> NDArray[np.bool_]:
-        """Returns (n_users,) who is there: a record is known, and nobody has asked to erase them all."""
+        """Returns (n_users,) whether each user is active: a record is known, and no request has asked to erase all of them."""
         return ~self._left & (self._users_from <= time)
 
     def leave(self, user: int) -> dict[str, Any] | None:
-        """A certain user asks for the erasure of all; None when this was asked before."""
+        """The given user asks for the erasure of all records; None if this was asked before."""
         if self._left[user]:
             return None
         self._left[user] = self._spent[user] = True

@@ -17,12 +17,12 @@ from r2u_rec.suggest import choices
 from r2u_rec.unlearn.retrain import Retrain
 
 UNNEEDED = "unneeded"
-"""What stands for the operator of a batch that concerns nothing in the model."""
+"""Name of the operator for a batch that concerns nothing in the model."""
 
 
 @dataclass(frozen=True)
 class Operators:
-    """The methods that a policy may use, and what they are said to cost.
+    """The methods that a policy may use, and their modelled costs.
 
     Attributes:
         methods: operator -> method, whose `Fitted` all fit together. A training is the `fit` of the policy's own operator, or of

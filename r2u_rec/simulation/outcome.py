@@ -1,4 +1,4 @@
-"""What a simulation leaves behind: one table of requests, one of batches, one of checkpoints."""
+"""Results of a simulation: a table of requests, one of batches, one of checkpoints."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ CHECKPOINTS: dict[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class CheckpointState:
-    """The state at a checkpoint, for who observes it.
+    """The state at a checkpoint, for its observer.
 
     Attributes:
         time: simulated.
         fitted: the model that serves now, and the records it stands on.
-        log: the full log, records of those who come back behind; user and item codes are those of the model.
+        log: the full log, records of returning users at the end; user and item codes are those of the model.
         erased: ids of the records erased until now, ascending. erased_users: codes of the users who were erased as a whole.
         available: ids that a model trained now would stand on, of what has arrived meanwhile too.
         n_waiting: requests received and not carried out.

@@ -25,7 +25,7 @@ class RecordState:
     Who was erased as a whole stays out: records under that key which arrive later are never trained on.
 
     Attributes:
-        log: the full log, records of those who come back behind.
+        log: the full log, records of returning users at the end.
         n_available: how many records a model trained now would stand on.
 
     Raises:
@@ -127,7 +127,7 @@ def _codes_of(vocabulary: Vocabulary, keys: Iterable[Any]) -> dict[Any, int]:
 
 
 def _check_requests(requests: Sequence[Request], log: InteractionLog, users: dict[Any, int], categories: str | None) -> None:
-    """Lets a request that cannot be carried out fail at once, as `ids_of` does: whoever names a key, column or category in vain."""
+    """Raises at once, as `ids_of` does, for a request that cannot be carried out: one whose key, column or category does not exist."""
     nothing = log.take(np.empty(0, dtype=np.int64))
     items = _codes_of(log.item_keys, [request.item for request in requests])
     checked = set()

@@ -1,4 +1,4 @@
-"""Who comes: newcomers, later interactions of those who are there, and erased people under a new key."""
+"""Arrivals: new users, later interactions of active users, and erased people under a new key."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def draw_newcomers(
 
     Args:
         share: of the users with records, in [0, 1]; the number is rounded to the nearest.
-        present: codes of users who must be there at the start, for example those who are measured.
+        present: codes of users who must be active at the start, for example those who are measured.
         over_days: that a newcomer's records take at the most; 0: they all arrive at once.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Requests that were really received, from a file, to be replayed."""
+"""Reads requests that were received in production from a file, to replay them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_requests(
             2026-03-01T12:00:00+02:00 (UTC where no offset is given). "auto": each column of numbers is in seconds, each of ISO
             dates is read as such; columns of a date type need no unit.
         unknown: what to do with users and items that the log does not know: refuse the file, or "skip" those requests.
-        note: is told what was skipped: how many, and the first of them.
+        note: called with a message about skipped requests: how many, and the first of them.
         text: how a text file is written; None: by the ending of its name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Requests of erasure: who asks for what, until when it must be done, and which records that is."""
+"""Requests of erasure: the user, what is to be erased, the due time, and the records concerned."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def fault_of(kind: Any, fields: dict[str, Any]) -> str | None:
 def ids_of(request: Request, log: InteractionLog, *, categories: str | None = None, separator: str = " ") -> Ids:
     """Returns the records of `log` that `request` concerns now; empty if none are left.
 
-    A forgotten key leaves no trace in a log, so that it cannot be told from one that never was: a key that the log does not
-    know is an error as long as the log has forgotten none, and concerns no records from then on.
+    A log does not distinguish a forgotten key from one that never existed: an unknown key is an error as long as the log has
+    forgotten no key, and concerns no records afterwards.
 
     Args:
         categories: the column of the item information that holds the categories; needed for requests of a category.

@@ -1,4 +1,4 @@
-"""People who come back: their new records under a new key, behind the full log, so that no code ever moves."""
+"""Returning users: their new records have a new key and stand at the end of the full log, so that no code changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def with_returns(log: InteractionLog, stream: Stream, *, seed: int) -> tuple[Int
     later[log.positions(stream.arrival_ids)] = stream.arrival_times
     of_old = np.zeros(log.n_users, dtype=bool)
     of_old[old] = True
-    theirs = np.flatnonzero(of_old[log.user])  # every row of those who come back
+    theirs = np.flatnonzero(of_old[log.user])  # every row of returning users
     taken, who = [], []
     for number, (one, code) in enumerate(zip(stream.returns, old, strict=True)):
         rows = theirs[log.user[theirs] == code]

@@ -43,8 +43,8 @@ class SimulateSettings:
     seeds: tuple[int, ...] = setting((0,), "of streams and trainings; each seed is a simulation of its own")
     checkpoints: int = setting(3, "times along the stream at which quality and imprint are held against retrained models")
     n_references: int = setting(2, "retrained models at each checkpoint; never fewer than two")
-    holdout_share: float = setting(0.05, "share of all users never trained on, drawn as requests are: what erased ones are told apart from")
-    quality_users: int = setting(2000, "users by whom quality is measured, drawn from those who are there from the start and never ask")
+    holdout_share: float = setting(0.05, "share of all users never trained on, drawn as requests are, with whom erased users are compared")
+    quality_users: int = setting(2000, "users by whom quality is measured, drawn from users who are active from the start and never ask")
     shards: int = setting(4, "of the method sisa, in place of forget.sisa.shards")
     costs: tuple[str, ...] = setting(
         (), "METHOD=FIXED+PER_USER+PER_RECORD in seconds, what decisions are made by; none: measured once and kept in the folder"

@@ -1,4 +1,4 @@
-"""The simulator: a stream of requests against a model, under a policy, by a simulated clock."""
+"""The simulator: it plays a stream of requests against a model under a policy, by a simulated clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from r2u_rec.simulation.stream import Stream
 Observe = Callable[[CheckpointState], Mapping[str, Any]]
 OnBatch = Callable[[BatchEvent], Mapping[str, Any] | None]
 REQUEST, PREPARING, TRAINING, CARRY_OUT, CHECKPOINT = range(5)
-"""What happens, in the order in which it happens at one and the same second."""
+"""Events in the order in which they happen within one second."""
 
 
 def simulate_stream(
@@ -50,14 +50,14 @@ def simulate_stream(
     finished, and nothing but a checkpoint happens at its end. Models are really edited and trained; only the clock is simulated.
 
     Args:
-        log: all records that will ever be known. Its codes hold all along; the keys of those who come back get new ones behind.
+        log: all records that will ever be known. Its codes never change; the new keys of returning users get codes at the end.
         methods: operator -> method, as in `Operators`: "retrain", those that `policy` names or may choose from, and "reprepare".
         initial: fitted to the records known at the start.
         costs: operator -> modelled cost.
-        seed: of what people take up again who come back, and of every edit and training.
+        seed: of the items of returning users, and of every edit and training.
         checkpoints: simulated times at which `observe` is asked for figures, after all else that happens in that second.
         on_batch: asked for figures of every batch that changes the model.
-        progress: hears the share of the stream that is over, after each batch and checkpoint.
+        progress: called with the share of the stream that is over, after each batch and checkpoint.
         categories: the column of the item information that requests of a category mean.
 
     Raises:

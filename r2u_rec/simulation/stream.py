@@ -67,7 +67,7 @@ class Return:
 class Stream:
     """All that happens from `start` to `end`, in seconds since 1970-01-01 UTC; every event has start <= time < end.
 
-    Records of a user may be due to arrive after this user asked to be erased: who carries out the stream keeps them out.
+    Records of a user may arrive after this user asked to be erased: the simulator keeps them out.
 
     Attributes:
         requests: in order of receipt, their numbers ascending.

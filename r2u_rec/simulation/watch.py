@@ -1,4 +1,4 @@
-"""Watch: judges models of any policy along a stream of requests, each time against models retrained without all who asked."""
+"""Evaluates models of any policy along a stream of requests against models retrained without all users who asked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def users_who_asked(stream: Stream, log: InteractionLog, time: int) -> Codes:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceMetrics:
-    """What retrained models know and recommend at one time: measurements only, no model.
+    """Measurements of the retrained models at one time; no model is kept.
 
     Attributes:
         asked: codes of the users whose request was received, ascending.
@@ -58,10 +58,10 @@ class ReferenceMetrics:
 
 
 class StreamEvaluator:
-    """Judges models at any time of one stream; whatever the policy, they are held against the same retrained models.
+    """Evaluates models at any time of one stream; all policies are compared with the same retrained models.
 
-    These are asked for once a time, measured and let go. The users of whom it judges what is left, and those by whom it judges
-    quality, know nothing of the policy either: all who asked by that time, and those who never ask.
+    These are requested once for each time, measured and dropped. The users are the same for every policy too: the imprint is
+    measured on all users who asked by that time, quality on users who never ask.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class StreamEvaluator:
         Args:
             histories: log or (n_users, n_items) CSR of what the first model was trained on, and of the holdout; nothing erased. Models
                 that read in order need a log with times.
-            holdout: codes of users never trained on who never ask, drawn by the same hazard as those who do.
+            holdout: codes of users never trained on who never ask, drawn by the same hazard as the users who ask.
             stayers: codes of users known at the start who never ask, and with a test part.
             seen: (n_users, n_items) CSR; nonzero = never listed for a stayer: all of theirs but the test part.
             test: (n_users, n_items) CSR; nonzero = to be found.
@@ -93,7 +93,7 @@ class StreamEvaluator:
             seed: of halves, negatives and folds.
 
         Raises:
-            ValueError: a user who plays two parts, or no stayer with a test part.
+            ValueError: a user is in two groups, or no stayer has a test part.
             EvidenceError: fewer than five users of the holdout can be probed.
         """
         whole = histories.matrix() if isinstance(histories, InteractionLog) else sparse.csr_array(histories, copy=True)
@@ -123,7 +123,7 @@ class StreamEvaluator:
         - ndcg, ndcg_share: NDCG@k of the users who stay, and as a share of the retrained ones' mean; ndcg_retrained and
           ndcg_retrained_sd of these.
         - overlap, overlap_floor: share of the top k that the model, and that another retrained one, has in common with a retrained one.
-        - auc, auc_se, adaptive_auc, excess, excess_se: what is left of all who asked, as in `Verdict`; auc_retrained_lowest,
+        - auc, auc_se, adaptive_auc, excess, excess_se: residual imprint of all users who asked, as in `Verdict`; auc_retrained_lowest,
           auc_retrained_highest and adaptive_auc_retrained: of the retrained ones against each other; auc_remembered: of a model
           that erased nothing.
         - n_asked, n_holdout: users probed; n_skipped: asked, but with too short a history; n_stayers; n_references.
@@ -136,7 +136,7 @@ class StreamEvaluator:
             received_users: codes of all users whose request was received by then, carried out or not; see `users_who_asked`.
 
         Raises:
-            ValueError: other users than at an earlier call for this time, or users who are held out or said to stay.
+            ValueError: other users than at an earlier call for this time, or users of the holdout or the stayers.
             EvidenceError: fewer than two retrained models.
         """
         mark = self.yardstick(time, received_users)
@@ -159,11 +159,11 @@ class StreamEvaluator:
         }
 
     def yardstick(self, time: int, received_users: Any) -> ReferenceMetrics:
-        """Returns what models are held against at `time`: retrained and measured at the first call, kept for all policies."""
+        """Returns the reference measurements at `time`: retrained and measured at the first call, kept for all policies."""
         asked = _codes(received_users)
         if time not in self._kept:
             _refuse_both("held out and asking to be erased", self._holdout, asked)
-            _refuse_both("said to stay and asking to be erased", self._stayers, asked)
+            _refuse_both("staying and asking to be erased", self._stayers, asked)
             self._kept[time] = self._measured(self._references(time), time, asked)
         mark = self._kept[time]
         if not np.array_equal(mark.asked, asked):

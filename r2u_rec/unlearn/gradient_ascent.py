@@ -39,7 +39,7 @@ class GradientAscent:
             reserved records never trained on, as `mean_loss` measures them; or "chance", the task's own level of a model
             that has learned nothing.
         stop: any other rule, called before each step.
-        tables: shell patterns of the parameters that move; None moves all. The rows that belong to the leaving records
+        tables: shell patterns of the parameters that move; None moves all. The rows that belong to the forgotten records
             alone are emptied anyway; moving them too lets the loss explode while the shared rows still hold the records.
 
     Source: Ready2Unlearn, Section 3.1. Bounded and early-stopped forms are ours.

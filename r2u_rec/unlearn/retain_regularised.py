@@ -20,7 +20,7 @@ class RetainRegularised:
     """Descends -L_f + weight * L_r: the ascent as it is, with the objective of a batch of retained records drawn anew at each step.
 
     With `GradientAscent` it is the gradient-difference form, with `NegativePreference` NPO with a retain term; bounds, targets and
-    stop rules are theirs, and they see the forget loss alone. Approximate: an ascent that stops leaves what it did not reach. Reads
+    stop rules are theirs, and they see the forget loss alone. Approximate: an ascent that stops early leaves a residual imprint. Reads
     the request and samples of what remains; keeps nothing. During the ascent the model stands on all records, as in training: a graph
     loses its edges afterwards.
 

@@ -48,7 +48,7 @@ class ScaledMemory(Generic[Memory]):
 class Scaled(Generic[Memory]):
     """Applies `unlearner` and multiplies its edit by `length`: theta + length (theta_edited - theta), parameter by parameter.
 
-    One rule for the length, such as canaries, then serves every edit, and methods are compared at the length that suits each.
+    One rule for the length, such as canaries, then serves every edit, and each method is compared at its own length.
     Approximate, as the edit is; reads what it reads.
 
     Attributes:

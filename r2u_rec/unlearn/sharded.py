@@ -24,7 +24,7 @@ class Aggregate(Protocol[Rec]):
     """Combines the models of the shards into the model that is served.
 
     Called after every training with all that it may read: `parts` are the records of each shard now, empty ones included. It must leave
-    `models` as they are, for the next `Fitted` shares those that a request does not touch; what it learns it learns anew each time.
+    `models` as they are, for the next `Fitted` shares those that a request does not touch; it learns again at each call.
     """
 
     def __call__(self, task: Task[Rec], models: Sequence[nn.Module], parts: Sequence[Rec], *, seed: int) -> nn.Module: ...
@@ -35,7 +35,7 @@ class ShardedMemory:
     """What a later erasure needs beside the records.
 
     Attributes:
-        seed: of the fit; whatever is trained again is trained with it.
+        seed: of the fit; every later training uses it.
         shard_of, slice_of: (n,) int32 where each record of `Fitted.records` belongs, in the order of their ids.
         models: one a shard, attached to its records. checkpoints: for each shard the states after its slices but the last.
     """
@@ -87,7 +87,8 @@ class Sharded(Generic[Rec]):
     their checkpoints. Every slice is trained with a seed of its own, derived from that of the fit: `forget` does not use its `seed`.
 
     Exact where no partition depends on data: the result equals, bit for bit, what `fit` gives on the records that remain, with
-    the seed of the fit. With a partition learned from data it is approximate: where the others belong was decided with the forgotten.
+    the seed of the fit. With a partition learned from data it is approximate: the assignment of the others was learned with the forgotten
+    records.
 
     Attributes:
         inner: how each shard is trained; more than one slice needs one that continues from a model (`core.trainer.SupportsWarmStart`).
@@ -131,7 +132,7 @@ class Sharded(Generic[Rec]):
         )
 
     def fit(self, task: Task[Rec], records: Rec, *, seed: int) -> Fitted[Rec, ShardedMemory]:
-        """Returns the served model of all shards on `records`; SettingsError when a partition is no partition, or denies what it is."""
+        """Returns the served model of all shards on `records`; SettingsError for a partition that breaks its rules."""
         if len(records) == 0:
             raise SettingsError("there are 0 records to train on: check the filter or the split")
         shard_of = dealt(self.partition, records, self.shards, seed=seed, stream_of=("shards",))

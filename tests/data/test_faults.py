@@ -188,7 +188,7 @@ def test_a_matrix_with_values_that_are_not_finite_or_stored_twice_is_refused() -
 def test_files_that_are_not_what_their_name_says_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "no parquet", "log.parquet").startswith("log.parquet cannot be read as Parquet")
     assert "does not end in one of :token, :token_seq, :float, :float_seq" in refusal(tmp_path, "user_id\titem_id\n1\t2\n", "log.inter")
-    assert "the separator of log.xyz cannot be told from its name: end the name in one of .csv, .tsv" in refusal(tmp_path, "a", "log.xyz")
+    assert "the separator of log.xyz does not follow from its name: end the name in one of .csv, .tsv" in refusal(tmp_path, "a", "log.xyz")
     for path in (tmp_path / "nowhere.csv", tmp_path / "nowhere.parquet"):
         with pytest.raises(DataError, match=r"nowhere\.\w+ is not a file: check the path"):
             read_log(path)

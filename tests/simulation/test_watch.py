@@ -223,7 +223,7 @@ def test_a_watch_that_could_not_judge_is_not_built(changed, error, message):
 def test_users_who_play_two_parts_or_change_at_one_time_are_refused(judge):
     with pytest.raises(ValueError, match="1 users are both held out and asking to be erased, the first 40"):
         judge.judge(trained(7), time=8, received_users=[0, 40])
-    with pytest.raises(ValueError, match="1 users are both said to stay and asking to be erased, the first 80"):
+    with pytest.raises(ValueError, match="1 users are both staying and asking to be erased, the first 80"):
         judge.judge(trained(7), time=8, received_users=[0, 80])
     judge.judge(trained(7), time=9, received_users=[0])
     with pytest.raises(ValueError, match="the 2 users who asked by 9 are not the 1 of an earlier call for that time"):

@@ -1,4 +1,4 @@
-"""Data sets by name: what is here, what can be had, and loading them."""
+"""Data sets by name: what is cached, what is available, and loading them."""
 
 from __future__ import annotations
 

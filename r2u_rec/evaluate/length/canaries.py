@@ -1,4 +1,4 @@
-"""Canaries: how long a forgetting step must be, found at release time without any retrained model.
+"""Canaries: they set the length of a forgetting step at release time, without any retrained model.
 
 At release the removal of about a hundred trained users (the canaries) is simulated. The step length at which their
 mean fold-in AUC equals the mean expected of never-trained users is kept for the requests to come.
@@ -181,7 +181,7 @@ def choose_length(
 
 
 def first_crossing(surplus: Callable[[float], float], *, longest: float = 3.0, stride: float = 0.5, tolerance: float = 0.005) -> float:
-    """Returns the shortest length at which `surplus`, what canaries show beyond what is expected of them, is gone.
+    """Returns the shortest length at which `surplus`, the evidence of canaries beyond the expected one, is zero.
 
     Raises:
         ValueError: a setting is not above 0.

@@ -46,7 +46,7 @@ class Removal:
 
 @dataclass(frozen=True, eq=False)
 class CanaryRule:
-    """Finds the length at which simulated removals leave what never-trained users show; sees no retrained model.
+    """Finds the length at which the evidence of canaries equals that of never-trained users; needs no retrained model.
 
     It may be handed to a method that takes a rule for its length. Never give it the users by whom the outcome is judged.
 
@@ -99,7 +99,7 @@ class CanaryRule:
         )
 
     def draw(self, records: InteractionLog) -> NDArray[np.int64]:
-        """Returns the ascending codes of the canaries; EvidenceError when nobody can be one."""
+        """Returns the ascending codes of the canaries; EvidenceError without a candidate."""
         eligible_users = np.flatnonzero(records.user_counts >= MIN_HISTORY)
         if self.candidates is not None:
             eligible_users = np.intersect1d(eligible_users, self.candidates)
@@ -113,11 +113,11 @@ class CanaryRule:
 
 @dataclass(frozen=True, eq=False)
 class ShadowRule:
-    """As `CanaryRule`, but what untrained canaries would show is measured on one shadow model, trained without them.
+    """As `CanaryRule`, but the evidence of untrained canaries is measured on one shadow model, trained without them.
 
     It costs one more training at release, and none at a request. Who will ask is not known at release, so canaries drawn from
-    those who may withdraw can be among them; the shadow model then has not seen them either. Each
-    canary is held against itself under the shadow model. The length is where the attack fails: where the change against the
+    the revocable users can be among them; the shadow model then has not seen them either. Each
+    canary is compared with itself under the shadow model. The length is where the attack fails: where the change against the
     shadow model no longer ranks canaries above calibration users, whom neither model has seen; or, for the adaptive attack, which never
     falls below chance, where it is weakest.
 

@@ -23,7 +23,7 @@ from r2u_rec.rng import stream
 
 
 class AlsModel(nn.Module):
-    """User and item factors whose product scores; a stranger's factors are the exact solution of the user's own ALS system.
+    """User and item factors whose product scores; the factors of an unknown user are the exact solution of the user's own ALS system.
 
     Attributes:
         user_factors: (n_users, d) float32 buffer; item_factors: (n_items, d) float32 buffer.
@@ -41,7 +41,7 @@ class AlsModel(nn.Module):
         self.reg, self.alpha = reg, alpha
 
     def parts(self) -> StoredParts:
-        """Returns both tables, and what a stranger's factors are solved with."""
+        """Returns both tables, and the matrix that the factors of an unknown user are solved with."""
         return StoredParts({"user_factors": self.user_factors, "item_factors": self.item_factors}, {"reg": self.reg, "alpha": self.alpha})
 
     @classmethod

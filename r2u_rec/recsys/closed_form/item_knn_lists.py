@@ -75,7 +75,7 @@ def _thresholds(near: NDArray[np.float64], sizes: NDArray[np.int64], n: int) -> 
 def stale_lists(
     counts: sparse.csr_array, lost: NDArray[np.int64], neighbours: NDArray[np.int32], similarities: NDArray[np.float64], shrinkage: float
 ) -> NDArray[np.int64]:
-    """Returns the ascending items whose lists must be made anew when the items `lost` have lost users and `counts` is what is left.
+    """Returns the ascending items whose lists must be recomputed when the items `lost` lost users and `counts` are the remaining counts.
 
     These are the items themselves, those that list one of them (it may fall behind), and those whose list one of them enters
     now: with fewer users its cosine to an item that none of the lost users had has risen.

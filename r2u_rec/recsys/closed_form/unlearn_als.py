@@ -21,12 +21,12 @@ class UnlearnAls:
     """Fits by ALS and forgets by going on with it, the forgotten pairs set to preference 0 and weight 1. Approximate.
 
     A request first solves anew the systems that it names: its users, with the items as they are, then its items, with the users as they
-    have become; who has no interaction left gets factors 0. Each is a d x d solve of what is left, so exactly the down-dated
+    have become; a user without an interaction gets factors 0. Each is a d x d solve of the remaining data, so exactly the down-dated
     system. Then come `n_sweeps` over all users and items from where they stand, and one more over the users.
 
     Reads the retained records: those of the users and items named, and all of them in the sweeps. Keeps nothing.
 
-    What remains: every other factor was computed where the forgotten still had an influence, and the sweeps only wear it off. The
+    What remains: every other factor was computed with the influence of the erased users, which the sweeps only reduce. The
     objective and its stationary points are those of retraining, but it has many, and going on ends in another one than starting anew does:
     compare objectives and rankings, and do not call it exact. With n_sweeps=0 only the rows named have moved.
 

@@ -31,8 +31,9 @@ class AltEraser:
 
     Reads the retained records, all of them in every half-step. Keeps nothing. Rows of users without records are emptied first.
 
-    What remains: the start is the model that knew the forgotten, and a few rounds wear that off only as far as the rows have moved to
-    the optimum of what remains. Where the loss is quadratic in a table that is the only one, one round with damping 0 is that optimum.
+    What remains: the start is the model trained on the erased records, and a few rounds reduce their influence only as far as the rows have
+    moved to the optimum of what remains. Where the loss is quadratic in a table that is the only one, one round with damping 0 is that
+    optimum.
     For BPR and BCE the fixed points are those of training to convergence, many and not the retrained one.
     On ml-100k, 10 % of the users erased, four rounds cost what training anew does and leave a calibrated AUC of .82 to .87, though the
     objective is below that of the retrained model.

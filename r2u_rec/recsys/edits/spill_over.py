@@ -1,4 +1,4 @@
-"""Where the influence of an erasure reaches: rows by hops on the graph, rows of those who ask, and labels that say nothing.
+"""The reach of an erasure's influence: rows by hops on the graph, rows of the erased users, and uninformative labels.
 
 With these, the two published forms of influence for recommenders are settings of `unlearn.influence.Influence`: `ifru` and `scif`.
 """

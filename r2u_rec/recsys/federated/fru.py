@@ -1,4 +1,4 @@
-"""FRU: federated unlearning by rolling back to before the first round and calibrating the stored updates of those who stay."""
+"""FRU: federated unlearning by rolling back to before the first round and calibrating the stored updates of the remaining clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NORMS = ("table", "row")
 
 @dataclass(frozen=True)
 class Fru:
-    """Trains a matrix factorisation by federated rounds, and forgets by replaying them without those who leave. Approximate.
+    """Trains a matrix factorisation by federated rounds, and forgets by replaying them without the erased clients. Approximate.
 
     At a request every entry of the clients concerned leaves the log, the tables go back to before the first round, and all rounds run
     again. The first adds the stored updates of the others. In each later one the clients of that round who have records train

@@ -98,7 +98,7 @@ class Updates:
 
 
 Listen = Callable[[int, Updates], None]
-"""(round, updates) -> None: hears what reaches the server."""
+"""(round, updates) -> None: called with what reaches the server."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class FederatedTrainer:
     LightGCN is refused: its propagation needs edges of other people, which no client has.
 
     Attributes:
-        settings: of the rounds. listen: hears the updates of each round.
+        settings: of the rounds. listen: called with the updates of each round.
     """
 
     settings: Federated = field(default_factory=Federated)

@@ -19,7 +19,7 @@ class LightGCN(nn.Module):
     """Users and items as the mean over layers of their embeddings propagated on the normalised graph.
 
     The graph is no parameter: `rebuild` sets it from records, at first and after every erasure, and the state dict does
-    not hold it. Tables are computed at each call, never kept, so that nothing answers from weights or edges that are gone.
+    not hold it. Tables are computed at each call, never kept, so that no score comes from removed weights or edges.
     A user or item without edges keeps only its layer-0 term, its own embedding divided by n_layers + 1.
 
     Attributes:

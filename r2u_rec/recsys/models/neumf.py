@@ -19,7 +19,7 @@ CHUNK_HISTORIES = 64
 """Histories that a row is fitted to at once."""
 
 FOLD_IN_OTHERS = 100
-"""Items outside a history that stand for the catalogue in its fit, about."""
+"""Approximate number of items outside a history that represent the catalogue in its fit."""
 
 STEP_LENGTHS = (1.0, 0.4, 0.0)
 """Of a step of that fit the best of these is taken, so that it never climbs."""

@@ -47,7 +47,7 @@ class SASRec(nn.Module):
     """A causal transformer whose item table is both what it reads and what it scores with.
 
     The sequences are no parameter: `rebuild` sets them from records, at first and after every erasure, and the state dict does not
-    hold them. No user has a row: who has no sequence scores 0 everywhere.
+    hold them. No user has a row: a user without a sequence scores 0 everywhere.
 
     Args:
         n_users, n_items: of the log.

@@ -30,7 +30,7 @@ class RecBoleModel(nn.Module):
 
     Everything in the library's model but its parameters comes from its constructor, given records: `rebuild` constructs it
     again on other records and moves the trained parameters over, so that no graph, matrix, history, cached table or count of what has
-    left can stay behind. Scores are computed with nothing cached; who has no record scores 0. Runs on the CPU.
+    left can stay behind. Scores are computed with nothing cached; a user without records scores 0. Runs on the CPU.
 
     What the library counts while training (the annealing of variational autoencoders, the loss history of DiffRec) begins anew with
     `rebuild` and with a resumed checkpoint; SGL draws its views at each epoch from `seed` and the number of epochs since either.

@@ -96,7 +96,7 @@ class RecBoleTask:
         return found
 
     def attach(self, model: Any, records: InteractionLog) -> None:
-        """Builds the model again on `records` alone, with its trained parameters; who has no record any more has no row."""
+        """Builds the model again on `records` alone, with its trained parameters; the rows of users without records are emptied."""
         model.rebuild(records)
         model.forget_rows_(np.flatnonzero(records.user_counts == 0))
 

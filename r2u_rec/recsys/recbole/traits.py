@@ -42,7 +42,7 @@ TableKind = Literal["embeddings", "propagated"]
 
 @dataclass(frozen=True)
 class Traits:
-    """What is known of a model with its settings.
+    """Traits of a model with its settings.
 
     Attributes:
         feed: what a batch is made of.

@@ -1,4 +1,4 @@
-"""Popularity: the recommender that knows no person; the fallback for strangers and the chance level of every evaluation."""
+"""Popularity: the unpersonalised recommender; the fallback for unknown users and the chance level of every evaluation."""
 
 from __future__ import annotations
 

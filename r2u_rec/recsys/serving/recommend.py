@@ -1,4 +1,4 @@
-"""Recommendations for the caller's own keys: a full ranking in chunks, seen items masked, strangers answered by popularity."""
+"""Recommendations for the caller's own keys: a full ranking in chunks, seen items masked, unknown users answered by popularity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Recommendation:
         user_key: as it was asked for.
         item_keys: best first; never an item that the user has, nor one without any current record.
         scores: one a recommended item: the model's, or the number of records for `source="popularity"`.
-        source: "model", or "popularity" for who has no current record: strangers and erased users get the same answer.
+        source: "model", or "popularity" for users without a current record: unknown and erased users get the same answer.
         note: empty, or why fewer items came back than were asked for.
     """
 
@@ -43,7 +43,7 @@ def recommend(fitted: Fitted, user_keys: Iterable[Any], k: int = 10, *, chunk_us
     Args:
         fitted: model and records; the model has `scores(users)`.
         user_keys: the customer's own keys; unknown ones are no error.
-        k: at least 1; more than what is left gives what is left and a note.
+        k: at least 1; if fewer items remain, all of them are returned, with a note.
         chunk_users: users ranked at once; memory is chunk_users * n_items float32.
     """
     if k < 1:

@@ -97,7 +97,7 @@ class Attention:
         hidden: of the attention; None is half the width of the vectors.
         dropout: share of the user vector's entries that are dropped while learning.
         reg: the task's L2 penalty, here on the mixed vectors; None keeps that of the task.
-        absent: what a shard says of users and items without records in it, see `shard_tables`.
+        absent: vectors of users and items without records in a shard, see `shard_tables`.
 
     Source: Chen et al. 2022, Recommendation Unlearning (RecEraser), section 3.4. There untrained initial vectors take part
         (absent="initial"), learning stops early by test figures, and the penalty is on W_s. There W_s and h start at random; here W_s

@@ -11,7 +11,7 @@ from r2u_rec.recsys.sharded.shard_tables import Absent
 from r2u_rec.unlearn.sharded import Aggregate, Sharded
 
 ABSENT_BY: dict[Unit, Absent] = {"user": "fold", "item": "silent", "interaction": "initial"}
-"""What a shard says of users and items without records in it: each the best on validation (ml-100k, MF, 5 shards, seed 900)."""
+"""Vectors of users and items without records in a shard: each the best on validation (ml-100k, MF, 5 shards, seed 900)."""
 
 
 def receraser(

@@ -75,7 +75,7 @@ class ScoreWeights:
         nonnegative: keeps weights >= 0 at each step and divides them by their sum at the end; False leaves them free.
         penalty: times the norm of the weights, added to the loss.
         sample_users: learns on the records of at most so many users, drawn anew at each call; None is all.
-        absent: what a shard says of users and items without records in it, see `shard_tables`.
+        absent: vectors of users and items without records in a shard, see `shard_tables`.
 
     Source: Chen et al. 2022, Graph Unlearning (GraphEraser), LBAggr: there cross-entropy over classes, penalty 1, 1,000 nodes; its
         released code adds the output of the other shards into that of the first. Li et al. 2023, UltraRE: a simple combiner.

@@ -1,4 +1,4 @@
-"""What the shards know, side by side: the vectors of every user and item in every shard, and who is in which."""
+"""Tables of all shards: the vectors of every user and item in every shard, and the shards of each user."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def shard_tables(models: Sequence[nn.Module], parts: Sequence[InteractionLog], a
     Args:
         models: one a shard, with `tables()`, attached to its part.
         parts: the records of each shard.
-        absent: what a shard says of a user without records in it: "fold", the vector that fits the user's whole history on the shard's item
+        absent: the vector of a user without records in a shard: "fold", the vector that fits the user's whole history on the shard's item
             table by ridge (items likewise, by those who have them, on the user table); "silent", nothing; "initial", the
-            vector that it drew before training. Who has no record in any shard gets no vector in any case.
+            vector that it drew before training. A user without a record in any shard gets no vector in any case.
 
     Raises:
         CapabilityError: a model has no `tables()`. SettingsError: tables of different widths, or an unknown `absent`.

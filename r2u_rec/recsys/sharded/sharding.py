@@ -70,13 +70,13 @@ class ShardedRecommender(nn.Module):
     Vectors of different shards live in different spaces and are never mixed. Each shard's scores are standardised within the user, since
     their scale differs too, and then averaged. A shard that holds none of a user's records answers for the user's whole history by
     a ridge on its item table (`SERVING`), or by its own `fold_in` where it has no `tables`; shards without any record have no say.
-    Whoever has no history scores 0 everywhere.
+    A user without a history scores 0 everywhere.
 
     Args:
         shards: models with `scores(users)` and `fold_in(histories)`, each attached to its part.
         parts: the records of each shard.
         combine: "mean"; "proportional", weighted by the records of a shard; "own", only the shards that hold records of the user, weighted
-            by how many (strangers get the mean); or "vote", the mean of ranks (Borda), equal scores sharing theirs.
+            by how many (unknown users get the mean); or "vote", the mean of ranks (Borda), equal scores sharing theirs.
         fold_all: fold every history into every shard, also those that have a vector of the user.
 
     Source: Bourtoule et al. 2021, Machine Unlearning, for mean, proportional and vote, there over classes.

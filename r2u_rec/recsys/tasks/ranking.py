@@ -147,7 +147,7 @@ class RankingTask:
         return float(np.log(2.0)) * (1 if self.loss == "bpr" else 2)
 
     def attach(self, model: Any, records: InteractionLog) -> None:
-        """Makes `model` stand on `records` alone: its graph is rebuilt, and who has no record any more has no row."""
+        """Makes `model` stand on `records` alone: its graph is rebuilt, and the rows of users without records are emptied."""
         absent = np.flatnonzero(records.user_counts == 0)
         if hasattr(model, "rebuild"):
             model.rebuild(records)

@@ -22,7 +22,7 @@ from r2u_rec.optional import needed_for
 
 @contextmanager
 def embedded(*, threads: int = 2, memory_gb: float = 3.0) -> Iterator[BaseBackend]:
-    """Opens the embedded engine; what does not fit its memory waits in a temporary folder that is removed at the end.
+    """Opens the embedded engine; data beyond its memory is spilled to a temporary folder that is removed at the end.
 
     Args:
         threads: of the engine.
@@ -80,7 +80,7 @@ def materialize(table: Table) -> Table:
 
 
 def drop_table(table: Table) -> None:
-    """Lets go of a table that the embedded engine has `made`; others let go of what nobody names any more."""
+    """Lets go of a table that the embedded engine has `made`; other engines free tables without references."""
     connection = table.get_backend()
     if connection.name == "duckdb":
         connection.raw_sql(f'DROP TABLE "{table.op().name}"')

@@ -1,4 +1,4 @@
-"""A hash in plain integer arithmetic, so that every engine draws the same lots."""
+"""A hash in plain integer arithmetic, so that every engine draws the same sample."""
 
 from __future__ import annotations
 

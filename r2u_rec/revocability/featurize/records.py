@@ -27,7 +27,7 @@ BATCH_ROWS = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class RecordTables:
-    """Interactions as a relational table, and what a first look at it told.
+    """Interactions as a relational table, with its summary statistics.
 
     Attributes:
         chunks: tables of the same columns, each with all records of its users: user and item, integers in [0, 2**31 - 1);

@@ -1,4 +1,4 @@
-"""What is known of items and users beside the records, with the codes that the records use."""
+"""Side information of items and users, with the codes that the records use."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def explicit(log: InteractionLog, user_keys: Iterable[Any]) -> Users:
 
 
 def unflagged(scores: ArrayLike, flagged: ArrayLike) -> Users:
-    """Returns the users with records who are not among the `flagged` codes: whom the scorer did not foresee."""
+    """Returns the users with records who are not among the `flagged` codes, which the scorer did not predict."""
     _, users = _eligible(scores)
     return np.setdiff1d(users, np.asarray(flagged, dtype=np.int64))
 

@@ -1,4 +1,4 @@
-"""Rules of governance: what the data's owner knows about consent, contracts or age comes before any score.
+"""Rules of governance: consent, contracts or age, as the data's owner knows them, override any score.
 
     consent == withdrawn -> always          region in EU|UK and age < 18 -> times 1.5
     contract present -> never               everyone -> blend 0.3 with risk

@@ -28,7 +28,7 @@ _TIME_COLUMNS = ("time", "received", "date")
 
 @dataclass(frozen=True, eq=False)
 class Erasures:
-    """Who withdrew and when: each user's first request.
+    """Withdrawals: the time of each user's first request.
 
     Attributes:
         keys: (n,) user keys, each once; they may be unknown to a log.

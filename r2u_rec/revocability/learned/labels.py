@@ -1,4 +1,4 @@
-"""What could be known at a cut-off, and who withdrew within the horizon after it: rows to learn from that cannot see the future."""
+"""Training rows of a cut-off: features from the records until then, labels from the withdrawals within the horizon after it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Cutoffs:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The users who were there at a cut-off.
+    """The active users at a cut-off.
 
     Attributes:
         cutoff: seconds since 1970-01-01 UTC.
         users: (n,) codes with a record at or before the cut-off and no request until then.
-        features: (n, k) frame of what the records until then say of them.
+        features: (n, k) frame of their features from the records until then.
         withdrew: (n,) whether the request came in (cutoff, cutoff + horizon].
-        n_users: of the log, those who were not there included.
+        n_users: of the log, absent users included.
     """
 
     cutoff: int

@@ -71,7 +71,7 @@ class LearnedSettings:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """A fitted scorer and what is known of its worth.
+    """A fitted scorer with its validation.
 
     Attributes:
         settings: how it learned.
@@ -141,10 +141,10 @@ def learn(
     """Fits, calibrates and validates a scorer on past withdrawals, each role at a time of its own.
 
     The last cut-off validates, the one before calibrates, up to `n_training` before that train; a label window ends before
-    the next role begins, features see only records until their cut-off, and users who have withdrawn are no rows any more.
+    the next role begins, features see only records until their cut-off, and users who have withdrawn are excluded.
 
     Args:
-        log: with a time column, and with the records of those who withdrew from before they did. Where these were erased, as they must
+        log: with a time column, and with the records of withdrawn users from before their withdrawal. Where these were erased, as they must
             be, nothing can be learned from them: keep consent withdrawals, or tables of features made at the time.
         erasures: past requests.
         features: `timed()`, or any function of a log and a time.
@@ -202,7 +202,7 @@ def _nothing(log: InteractionLog, now: int) -> pd.DataFrame:
 
 
 def _refuse_few(rows: list[Rows], log: InteractionLog, erasures: Erasures, s: LearnedSettings) -> None:
-    """DataError when a role has too few withdrawals, or nobody who stayed; the last two rows calibrate and validate."""
+    """DataError when a role has too few withdrawals, or no remaining user; the last two rows calibrate and validate."""
     roles = (rows[:-2], rows[-2:-1], rows[-1:])
     events = [sum(int(each.withdrew.sum()) for each in part) for part in roles]
     stayed = [sum(int((~each.withdrew).sum()) for each in part) for part in roles]
@@ -234,4 +234,4 @@ LEARNED = Scorer(
     fails="it repeats the past: a new reason to withdraw or another law is not in it; without skill at validation its order means nothing",
     needs=("time", "erasures"),
 )
-"""What there is to know of this scorer, beside the registry: it needs past erasures."""
+"""Description of this scorer, outside the registry because it needs past erasures."""

@@ -29,7 +29,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """What the last cut-off says of a scorer.
+    """Quality of a scorer at the last cut-off.
 
     Attributes:
         n, n_events: users, and those of them who withdrew.

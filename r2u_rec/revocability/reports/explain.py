@@ -1,4 +1,4 @@
-"""Why a user has their score: the parts, the formula, the rules and the policy, for the person asked and whoever answers."""
+"""Why a user has their score: the parts, the formula, the rules and the policy, for the user and for the operator who answers the user."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Fairness:
     Attributes:
         groups: one row a column and group: column, group, n, flagged, share (flagged / n), low, high (95 % Wilson interval), ratio
             (share / overall share), mean_score; where outcomes are known also withdrew, precision (of the flagged, who withdrew)
-            and recall (of those who withdrew, who was flagged).
+            and recall (the share of withdrawn users who were flagged).
         tests: one row a column: column, n_groups, chi_square, p, p_holm (corrected for the number of columns), cramers_v (size of the
             effect, 0 to 1), how ("asymptotic", or "permutations" where an expected count is below 5); NaN where there is
             nothing to compare.

@@ -79,7 +79,7 @@ def sessions(log: InteractionLog, *, session_gap_seconds: int = 1800) -> Scores:
     unit="records a day",
     range="0 and more",
     sign=+1,
-    correlates="engagement among those who are still there; minus churn",
+    correlates="engagement among active users; minus churn",
     fails="in a log collected over years it is 0 for nearly everybody; a newcomer's first day looks like a habit",
     needs=("time",),
     source=_OURS,
@@ -124,7 +124,7 @@ def inactive_seconds(log: InteractionLog, *, now: int | None = None) -> Scores:
     sign=-1,
     correlates="hazard, minus recent intensity; in a log of single visits, time since joining",
     fails="in a log collected over years with short visits (MovieLens) it mostly tells when a user joined; who came once a year is "
-    "called gone after a month, see hazard",
+    "counted as lost after a month, see hazard",
     needs=("time",),
     source='Ready2Unlearn, introduction ("those likely to churn ... are less prone to revocation"); the formula is ours',
 )

@@ -92,7 +92,7 @@ def blend(
 
     Args:
         weights: by name of a scorer; one whose high score speaks against a withdrawal (churn) counts as 1 - R.
-        settings: all that the parts depend on; when given, it stands for the arguments after it but threads.
+        settings: all that the parts depend on; if given, it replaces the arguments after it except threads.
         categories, separator, min_records, seed, threads: as `evolving_interest`.
         now: as `inactive_seconds`.
 

@@ -1,4 +1,4 @@
-"""What there is to know about a scorer, said once beside its function: docstring, registry, documentation and command line read it."""
+"""The description of a scorer, written once beside its function: docstring, registry, documentation and command line read it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEEDS = ("time", "rating", "user_info", "item_info", "sensitive")
 
 @dataclass(frozen=True)
 class Scorer:
-    """One scorer and what a reader must know of it.
+    """One scorer and its description.
 
     Attributes:
         name: as in settings files.
@@ -52,11 +52,11 @@ class Scorer:
     any_of: bool = False
 
 
-def scorer_card(**said: Any) -> Callable[[F], F]:
+def scorer_card(**fields: Any) -> Callable[[F], F]:
     """Marks a function as a scorer: its card becomes `function.card`, and the end of its docstring."""
 
     def mark(function: F) -> F:
-        card = Scorer(name=function.__name__, function=function, **said)
+        card = Scorer(name=function.__name__, function=function, **fields)
         function.card = card  # type: ignore[attr-defined]
         function.__doc__ = f"{(function.__doc__ or '').rstrip()}\n\n{_text(card)}"
         return function

@@ -1,4 +1,4 @@
-"""Scorers of what a user has at stake: how identifying, sensitive and candid the history is."""
+"""Scorers of exposure: how identifying, sensitive and candid a user's history is."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _disclosure(of: Parts) -> Scores:
     range="(0, 1), 1 discloses most",
     sign=+1,
     correlates="rating deviation falls with the length of the history (a mean of few varies more)",
-    fails="fields that the service demands say nothing of the person; a scale used differently is no deviation",
+    fails="fields that the service requires carry no information on the person; a scale used differently is no deviation",
     source="Ready2Unlearn, introduction (user-provided data are more likely to be revoked); the formula is ours",
 )
 def disclosure(log: InteractionLog) -> Scores:

@@ -58,14 +58,14 @@ class BlockNewton:
     """Moves each row by length * (H - H_F + (ridge + damping) I)^-1 g_F, once.
 
     H is the row's block at the end of training, H_F the part of the records to forget, g_F the gradient of their
-    loss, summed. What is kept (`NewtonMemory`) holds curvature of every record, and a record's part leaves with it; the curvature
-    of the others was computed where the forgotten still had an influence: approximate.
+    loss, summed. What is kept (`NewtonMemory`) holds curvature of every record, and the part of a forgotten record is deleted; the
+    curvature of the others was computed with the influence of the forgotten records: approximate.
 
     Attributes:
         length: of the step; a number, or a rule that sets it once at the end of training (canaries), stored beside the blocks.
         damping: added to the diagonal; .1 forgets, 1.0 leaves most of the imprint.
         n_draws: samples for what the loss averages over, in the gradient of the request.
-        n_kept: such samples a record in the blocks; what is kept grows with it.
+        n_kept: such samples a record in the blocks; the memory grows with it.
         tables: shell patterns of the tables to edit; None takes all that the task offers.
         shares: by shell pattern of tables, the share of `length` that they move by; 1 for tables that no pattern names.
 

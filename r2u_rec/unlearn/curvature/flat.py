@@ -19,11 +19,11 @@ from r2u_rec.rng import stream
 def dense_twin(task: Task[Rec], model: nn.Module, records: Rec | None = None) -> nn.Module:
     """Returns a copy in eval mode with the same parameter values that gives dense gradients, which second derivatives need.
 
-    Embeddings with `sparse=True` differentiate once only; in the copy the flag is down, whatever the model.
+    Embeddings with `sparse=True` differentiate once only; in the copy it is False.
 
     Args:
-        records: what the copy stands on, by `attach`: graphs and the like are then theirs, parameters stay what they were;
-            None leaves it standing where the model does.
+        records: the copy is attached to them: graphs are rebuilt from them, parameters do not change; None keeps the model's own
+            state.
     """
     twin = copy.deepcopy(model)
     if records is not None:

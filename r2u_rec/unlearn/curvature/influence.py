@@ -30,7 +30,7 @@ class Influence:
     Reads the request and all records that stay, at every product with H; keeps nothing.
 
     H and g are sums over records, not means: (1 / n) times the inverse of the mean's Hessian is the same thing. A damping of .01
-    on the Hessian of the mean is one of .01 n here, which on tables whose rows meet few records each leaves nearly everything.
+    on the Hessian of the mean is one of .01 n here, which keeps nearly the whole imprint on tables whose rows meet few records each.
 
     Damping was measured on ml-100k (BPR matrix factorisation, one table, validation part, seeds 900 to 902): .2 forgets at length 1,
     .1 at .9, .4 at 1.2; 1 leaves nearly everything. With both tables the damping that makes H definite does. 8 draws were not tuned.

@@ -1,4 +1,4 @@
-"""What block Newton asks of a task: which table rows each record meets, and with which features."""
+"""The interface of a task for block Newton: which table rows each record meets, and with which features."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class SupportsRowInteractions(Protocol[R]):
     def row_interactions(self, model: nn.Module, records: R, ids: Ids, *, n_draws: int, rng: np.random.Generator) -> list[RowInteractions]:
         """Returns one `RowInteractions` a table for the records `ids` among `records`, in the order of `ids`.
 
-        `n_draws` samples, drawn against `records`, stand for what the loss averages over beside the record.
+        `n_draws` samples, drawn against `records`, represent what the loss averages over beside the record.
         """
         ...

@@ -14,7 +14,7 @@ from r2u_rec.errors import SettingsError
 
 SMALLEST_SHARE = 1e-3
 """Directions whose part in the features is a smaller share than this of the largest count as never met: layers that met nearly the same
-features can only be served exactly by weights that grow without bound, which every other feature would feel."""
+features need weights that grow without bound, which change the outputs of every other feature."""
 
 
 @dataclass(frozen=True)

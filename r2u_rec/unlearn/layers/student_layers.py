@@ -63,7 +63,8 @@ class UnlearningLayers:
 
     Layers of a later request train from the same frozen model and are fused with the earlier ones in closed form (`fuse`).
 
-    What remains: the frozen weights hold their imprint of the forgotten, covered, not removed. The memory holds the fused layer, so that
+    What remains: the frozen weights keep the imprint of the forgotten records: it is covered, not removed. The memory holds the fused
+    layer, so that
     access to the memory allows the layer to be subtracted and the old weights to be recovered; with `keep_layers=False` nothing is kept and
     a later request trains on the merged model. Erased rows are emptied by `attach`, whatever a layer adds to them.
 
@@ -73,16 +74,15 @@ class UnlearningLayers:
         batch_size: records in each batch.
         forget_weight: in (0, 1).
         push: of what the augmented student gains. margin: taken off beside it, in the same unit.
-        distance: "likelihood": the Kullback-Leibler divergence between two coins whose heads are the observation, with log-odds z; for
+        distance: "likelihood": the Kullback-Leibler divergence between two Bernoulli variables of the observation, with log-odds z; for
             losses that are negative log-likelihoods. "squared": half the squared difference, with z = -loss.
         tables: shell patterns of the weights that get a layer; None takes every trainable matrix.
         keep_layers: keep the layer for fusing.
 
     The defaults were chosen for matrix factorisation, d = 64, with a layer on the table that all records share, on the validation part of
-    ml-100k (seed 900), where a request of 200 steps takes two thirds of the time of
-    retraining. Lower ranks do not forget there (at push = 2 rank 32
-    leaves an AUC of .86, 16 with smaller batches .97, full rank .48), and neither does a margin without the augmented student (AUC .93 at
-    60 % of the quality).
+    ml-100k (seed 900), where a request of 200 steps takes two thirds of the time of retraining. Lower ranks do
+    not forget there (at push = 2 rank 32 leaves an AUC of .86, 16 with smaller batches .97, full rank .48), and neither does a margin
+    without the augmented student (AUC .93 at 60 % of the quality).
 
     Source: Chen and Yang 2023, "Unlearn What You Want to Forget", sections 3.1 to 3.3 (layers, selective teacher, fusing); the
         bounded target is that of E2URec (Wang et al. 2024), which lowers the logits where the augmented model raises them (there
