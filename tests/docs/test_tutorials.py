@@ -72,10 +72,10 @@ def test_own_method_stands_beside_ten_rivals_and_the_references(site, tmp_path):
     assert "<th>retrained</th>" in page
 
 
-@pytest.mark.slow  # seven processes
+@pytest.mark.slow  # three trainings, and four policies
 def test_a_year_of_requests_ends_with_advice_and_four_policies(site, tmp_path):
     page = page_of(site, "a_year_of_requests", tmp_path)
-    assert re.search(r"(Take “|None of )", page)
+    assert re.search(r"^(Take “|None of )", page, re.MULTILINE)
     for policy in ("never", "retrain by_deadline", "newton every_days=7", "auto batch=20 drift_budget=0.05"):
-        assert len(re.findall(rf"^{re.escape(policy)} ", page, re.MULTILINE)) == 4
-    assert (tmp_path / "year" / "simulation.html").is_file()
+        assert f"<th>{policy}</th>" in page
+    assert (tmp_path / "year.html").is_file()
