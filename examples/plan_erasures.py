@@ -41,7 +41,7 @@ from r2u_rec.simulation import (
     calibrated_cost,
     calibrated_training,
     draw_requests,
-    simulate,
+    simulate_stream,
     users_who_asked,
 )
 from r2u_rec.unlearn.curvature.block_newton import BlockNewton
@@ -136,7 +136,7 @@ for model, (task, methods, policies) in candidates.items():
 
     for policy in policies:
         first = initial if policy.operator in methods and policy.operator != "retrain" else type(initial)(initial.model, initial.records)
-        played = simulate(
+        played = simulate_stream(
             stream, policy, log, task, methods, first, costs=costs, seed=0,
             checkpoints=checkpoints, observe=observe, on_batch=leak, progress=by_months(policy.name),
         )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from r2u_rec.cli.main import main
+from r2u_rec.registry import ARMS, METHODS, MODELS, SCORERS
 
 sys.path.insert(0, str(Path(__file__).parent / "conformance"))
 
@@ -31,6 +32,15 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("R2U_DATA does not name a folder of data sets")
     return Path(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registries():
+    """What a file of tests registers is forgotten after it, so that no other file meets it."""
+    before = {registry: dict(registry._specs) for registry in (ARMS, METHODS, MODELS, SCORERS)}
+    yield
+    for registry, specs in before.items():
+        registry._specs = specs
 
 
 class Said(NamedTuple):

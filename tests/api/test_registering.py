@@ -13,7 +13,6 @@ from r2u_rec.errors import SettingsError
 from r2u_rec.recsys.closed_form.ease import Ease
 
 
-@r2u.register_method("shrink", needs=("tables", "rows"))
 @dataclass(frozen=True)
 class Shrink:
     """Shrinks the item table."""
@@ -27,7 +26,6 @@ class Shrink:
         model.item_embedding.weight.data.mul_(1 - self.rate)
 
 
-@r2u.register_method("again")
 @dataclass(frozen=True)
 class Again:
     """Trains again, as a method that is whole."""
@@ -44,7 +42,6 @@ class Again:
         return self.fit(task, fitted.records.drop(ids), seed=seed)
 
 
-@r2u.register_arm("plainly", reads_revocable=False)
 class Plainly:
     """Standard steps."""
 
@@ -54,7 +51,6 @@ class Plainly:
         return standard
 
 
-@r2u.register_model("toy_ease", offers=("closed form", "fold-in"))
 @dataclass(frozen=True)
 class ToyEASE:
     """EASE under another name."""
@@ -66,6 +62,15 @@ class ToyEASE:
 
     def forget(self, task, fitted, ids, *, seed):
         return Ease(self.reg).forget(task, fitted, ids, seed=seed)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered(registries):
+    """The four classes above, registered while the tests of this file run."""
+    r2u.register_method("shrink", needs=("tables", "rows"))(Shrink)
+    r2u.register_method("again")(Again)
+    r2u.register_arm("plainly", reads_revocable=False)(Plainly)
+    r2u.register_model("toy_ease", offers=("closed form", "fold-in"))(ToyEASE)
 
 
 def test_a_registered_edit_forgets_by_its_settings(log):
