@@ -104,6 +104,25 @@ def save_result(result: RunResult, folder: Path) -> Path:
     return target
 
 
+def read_versioned(path: Path, version: int, *, again: str) -> dict[str, Any]:
+    """Returns the JSON object in `path`, when it has the schema version that this program reads.
+
+    Args:
+        again: what to do when it cannot be read, such as "run again"; ends the message.
+
+    Raises:
+        ValueError: it is not JSON, or has another schema version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}): {again}") from None
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if found != version:
+        raise ValueError(f"{path} has schema version {found}, this program reads {version}: {again}, or use the program that wrote it")
+    return dict(content)
+
+
 def load_result(folder: Path) -> RunResult:
     """Returns the result that `save_result` wrote into `folder`.
 
@@ -114,13 +133,4 @@ def load_result(folder: Path) -> RunResult:
     path = folder / RESULT_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: name the folder of a finished run")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): run again") from None
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if found != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}: run again, or use the program that wrote it"
-        )
-    return RunResult(**content)
+    return RunResult(**read_versioned(path, SCHEMA_VERSION, again="run again"))

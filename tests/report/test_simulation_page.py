@@ -176,6 +176,7 @@ def test_without_the_two_ends_there_is_no_page_and_the_old_one_stays(tmp_path):
     ("fields", "said"),
     [
         ({"operator": "none"}, "Never erases: requests are received, and nothing is done. It remembers everybody: one end of the scale."),
+        ({"operator": "sisa"}, "Trains anew only the shards that hold what is erased. Acts at once, for each user who asks."),
         ({"operator": "retrain"}, "Trains anew on the records that are left, whenever it acts. Acts at once, for each user who asks."),
         (
             {"operator": "newton", "batch": 20, "margin_days": 1.0},

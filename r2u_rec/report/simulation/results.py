@@ -15,7 +15,7 @@ import pandas as pd
 
 from r2u_rec.errors import DataError
 from r2u_rec.report.provenance import machine_kind, versions
-from r2u_rec.report.results import plain
+from r2u_rec.report.results import plain, read_versioned
 from r2u_rec.report.simulation.frames import check_frames
 
 SCHEMA_VERSION = 1
@@ -137,15 +137,7 @@ def load_simulation(folder: Path) -> Simulation:
     for needed in (path, *(folder / f"{name}.parquet" for name in FRAMES)):
         if not needed.is_file():
             raise FileNotFoundError(f"{needed} is not there: name the folder of a finished simulation")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): simulate again") from None
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if found != SCHEMA_VERSION:
-        raise ValueError(
-            f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}: simulate again, or use the program that wrote it"
-        )
+    content = read_versioned(path, SCHEMA_VERSION, again="simulate again")
     expected = content.pop("n_rows")
     frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES}
     for name, frame in frames.items():

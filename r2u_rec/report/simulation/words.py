@@ -35,7 +35,8 @@ _OPERATORS = {
     "newton": "Erases by a step of block Newton, an approximation.",
     "ascent": "Erases by gradient ascent, an approximation.",
     "exact": "Erases by the closed form of its model, which equals retraining.",
-    "sharded": "Trains anew only the shards that hold what is erased.",
+    "sisa": "Trains anew only the shards that hold what is erased.",
+    "sharded": "Trains anew only the shards that hold what is erased.",  # sisa, as older results call it
     "auto": "Takes at each batch the way that the cost model names: an exact edit where there is one, an approximate one while it is small "
     "and within the drift budget, retraining otherwise.",
 }
